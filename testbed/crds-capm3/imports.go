@@ -1,0 +1,4 @@
+// Package crds keeps the requirement on the API types: controller-gen reads them by import path.
+package crds
+
+import _ "github.com/metal3-io/cluster-api-provider-metal3/api/v1beta1"
