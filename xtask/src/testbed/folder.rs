@@ -1,0 +1,127 @@
+//! The folder that holds the built components, and filling it.
+
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::error::{AtPath, Error};
+use crate::progress::{self, Timed};
+use crate::workspace;
+
+use super::component::{COMPONENTS, CONTROLLER_GEN, Component, Recipe};
+use super::go::Pins;
+use super::{crds, go, pins};
+
+/// Builds what is missing and returns the folder with all of it.
+///
+/// A component appears in one step when it is complete, so a run that was interrupted is continued by the next one.
+pub(crate) fn ensure() -> Result<PathBuf, Error> {
+    let testbed = workspace::root().join("testbed");
+    let folder = workspace::cache()?.join(pins::digest(&testbed)?);
+    let missing = || COMPONENTS.iter().filter(|component| !is_there(component, &folder));
+    if missing().next().is_none() {
+        progress::line(format_args!("assets: all {} there, in {}", COMPONENTS.len(), folder.display()));
+        return Ok(folder);
+    }
+
+    go::check_installed()?;
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    let _lock = lock(&folder)?;
+    progress::line(format_args!(
+        "assets: making {} of {} in {}",
+        missing().count(),
+        COMPONENTS.len(),
+        folder.display()
+    ));
+    let all = Timed::start();
+    for component in missing() {
+        make(component, &testbed, &folder)?;
+    }
+    progress::line(format_args!("assets: complete ({all})"));
+    Ok(folder)
+}
+
+/// Waits until no other run fills the folder.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(".lock");
+    let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            progress::line("assets: another run is making them; waiting for it");
+            file.lock().at("lock", &path)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).at("lock", &path),
+    }
+    Ok(file)
+}
+
+fn is_there(component: &Component, folder: &Path) -> bool {
+    folder.join(component.output).exists()
+        || supplied(component, env::var_os("KUBEBUILDER_ASSETS").as_deref())
+}
+
+/// Whether the user's own folder of test programs, `KUBEBUILDER_ASSETS`, stands in for the component.
+///
+/// It does for the API server and etcd together: half of a pair from each place is nobody's intention.
+fn supplied(component: &Component, kubebuilder_assets: Option<&std::ffi::OsStr>) -> bool {
+    const PAIR: [&str; 2] = ["etcd", "kube-apiserver"];
+    PAIR.contains(&component.name)
+        && kubebuilder_assets
+            .is_some_and(|folder| PAIR.iter().all(|program| Path::new(folder).join(program).is_file()))
+}
+
+/// Makes one component under a temporary name and renames it when it is complete.
+fn make(component: &'static Component, testbed: &Path, folder: &Path) -> Result<(), Error> {
+    let output = folder.join(component.output);
+    let parent = output.parent().expect("BUG: outputs stand in the folder of assets");
+    fs::create_dir_all(parent).at("create", parent)?;
+    // The lock is held: what has this name was left by a run that is over.
+    let partial = folder.join(".partial");
+    discard(&partial)?;
+
+    let pins = Pins::of(component, testbed);
+    let version = pins.version()?;
+    let verb = match component.recipe {
+        Recipe::Program { .. } => "building",
+        Recipe::CarriedCrds { .. } => "copying",
+        Recipe::GeneratedCrds { .. } => "generating",
+    };
+    let timed = Timed::begin_line(format_args!("  {verb} {} {version}", component.name));
+    match fill(component, &pins, folder, &partial) {
+        Ok(()) => {
+            fs::rename(&partial, &output).at("rename", &partial)?;
+            timed.end_line("done");
+            Ok(())
+        }
+        Err(error) => {
+            timed.end_line("failed");
+            Err(error)
+        }
+    }
+}
+
+fn fill(component: &Component, pins: &Pins, folder: &Path, partial: &Path) -> Result<(), Error> {
+    match component.recipe {
+        Recipe::Program { package, stamps } => return pins.build(package, stamps, partial),
+        Recipe::CarriedCrds { from } => crds::copy(pins, from, partial)?,
+        Recipe::GeneratedCrds { package, generator } => {
+            crds::generate(pins, &folder.join(CONTROLLER_GEN), generator, package, partial)?;
+        }
+    }
+    if crds::any_in(partial)? {
+        Ok(())
+    } else {
+        Err(Error::NoCrds { component: component.name, folder: partial.to_owned() })
+    }
+}
+
+fn discard(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        fs::remove_dir_all(path).at("remove", path)
+    } else if path.exists() {
+        fs::remove_file(path).at("remove", path)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The real programs and CRDs that the tests run, built from pinned Go modules.
+//!
+//! The pins are the `go.mod` and `go.sum` files under `testbed/`. What is built from them is cached under their digest:
+//!
+//! ```text
+//! CACHE/DIGEST/bin/PROGRAM
+//! CACHE/DIGEST/crds/{capi,capm3,ipam,bmo,clusterctl}/CRD.yaml
+//! ```
+
+mod component;
+mod crds;
+mod folder;
+mod go;
+mod pins;
+
+pub(crate) use folder::ensure;
