@@ -1,0 +1,133 @@
+//! The link graph, and the order in which objects can be created along it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+
+use crate::inventory::{Inventory, ObjectId};
+use crate::link::{Link, LinkRole, Links};
+
+/// Links of an inventory, by object.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    dependencies: Vec<Vec<Link>>,
+    dependents: Vec<Vec<Link>>,
+}
+
+impl Graph {
+    /// Indexes `links` over `objects` objects.
+    pub fn new(objects: usize, links: &Links) -> Self {
+        let mut graph =
+            Self { dependencies: vec![Vec::new(); objects], dependents: vec![Vec::new(); objects] };
+        for link in &links.links {
+            graph.dependencies[link.dependent.index()].push(*link);
+            graph.dependents[link.dependency.index()].push(*link);
+        }
+        graph
+    }
+
+    /// Links to what an object depends on: its owners and what it refers to.
+    pub fn dependencies(&self, id: ObjectId) -> &[Link] {
+        &self.dependencies[id.index()]
+    }
+
+    /// Links from what depends on an object.
+    pub fn dependents(&self, id: ObjectId) -> &[Link] {
+        &self.dependents[id.index()]
+    }
+}
+
+/// The order in which a set of objects is created, as a relation: no levels, no barriers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreationOrder {
+    /// For each object of the set, the objects of the set that must be ready before it.
+    pub needs: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Owner references that close a cycle of owners: (dependent, owner). They are set once both objects exist.
+    pub deferred_owners: BTreeSet<(ObjectId, ObjectId)>,
+}
+
+impl CreationOrder {
+    /// Orders `set`. Where links form a cycle the weakest give way: first references, then belonging by name or label; a
+    /// cycle of real owner references is opened at its oldest object, whose reference is set afterwards.
+    pub fn new(inventory: &Inventory, graph: &Graph, set: &BTreeSet<ObjectId>) -> Self {
+        let mut edges: BTreeMap<(ObjectId, ObjectId), LinkRole> = BTreeMap::new();
+        for &id in set {
+            for link in graph.dependencies(id).iter().filter(|link| set.contains(&link.dependency)) {
+                // The strongest role counts where two rules link the same pair.
+                let role = edges.entry((link.dependent, link.dependency)).or_insert(link.role);
+                *role = (*role).min(link.role);
+            }
+        }
+        let mut deferred_owners = BTreeSet::new();
+        while open_cycles(inventory, &mut edges, &mut deferred_owners) {}
+
+        let mut needs: BTreeMap<_, BTreeSet<_>> = set.iter().map(|&id| (id, BTreeSet::new())).collect();
+        for (dependent, dependency) in edges.into_keys() {
+            needs.entry(dependent).or_default().insert(dependency);
+        }
+        Self { needs, deferred_owners }
+    }
+
+    /// One order that satisfies the relation; objects that may be created at the same time stand oldest first.
+    pub fn sequence(&self) -> Vec<ObjectId> {
+        let mut waiting: BTreeMap<ObjectId, usize> =
+            self.needs.iter().map(|(&id, needs)| (id, needs.len())).collect();
+        let mut dependents: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
+        for (&id, needs) in &self.needs {
+            for &need in needs {
+                dependents.entry(need).or_default().push(id);
+            }
+        }
+        let mut ready: BTreeSet<ObjectId> =
+            waiting.iter().filter(|&(_, &n)| n == 0).map(|(&id, _)| id).collect();
+        let mut sequence = Vec::with_capacity(waiting.len());
+        while let Some(id) = ready.pop_first() {
+            sequence.push(id);
+            for dependent in dependents.get(&id).into_iter().flatten() {
+                let count = waiting.get_mut(dependent).expect("BUG: a dependent outside the set");
+                *count -= 1;
+                if *count == 0 {
+                    ready.insert(*dependent);
+                }
+            }
+        }
+        sequence
+    }
+}
+
+/// Drops the weakest links of every cycle. True when a cycle was found, and may be left.
+fn open_cycles(
+    inventory: &Inventory,
+    edges: &mut BTreeMap<(ObjectId, ObjectId), LinkRole>,
+    deferred_owners: &mut BTreeSet<(ObjectId, ObjectId)>,
+) -> bool {
+    let graph: DiGraphMap<ObjectId, ()> = edges.keys().map(|&(from, to)| (from, to, ())).collect();
+    let mut found = false;
+    for component in tarjan_scc(&graph).into_iter().filter(|component| component.len() > 1) {
+        found = true;
+        let members: BTreeSet<_> = component.into_iter().collect();
+        let inside = |&(from, to): &(ObjectId, ObjectId)| members.contains(&from) && members.contains(&to);
+        let weakest = edges.iter().filter(|(edge, _)| inside(edge)).map(|(_, &role)| role).max();
+        if let Some(LinkRole::OwnerReference) = weakest {
+            let oldest = oldest(inventory, &members);
+            let opened: Vec<_> =
+                edges.keys().copied().filter(|edge| inside(edge) && edge.0 == oldest).collect();
+            for edge in opened {
+                edges.remove(&edge);
+                deferred_owners.insert(edge);
+            }
+        } else {
+            edges.retain(|edge, role| !(inside(edge) && Some(*role) == weakest));
+        }
+    }
+    found
+}
+
+fn oldest(inventory: &Inventory, members: &BTreeSet<ObjectId>) -> ObjectId {
+    let age = |id: &ObjectId| {
+        let object = inventory.object(*id);
+        (object.manifest.creation_timestamp().to_owned(), object.key.clone())
+    };
+    *members.iter().min_by_key(|id| age(id)).expect("BUG: a cycle without members")
+}

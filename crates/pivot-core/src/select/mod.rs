@@ -1,0 +1,172 @@
+//! Selection: what of the source moves, is copied, stays or is left out, and why (DESIGN sections 1 I5, and 3).
+
+mod closure;
+mod never;
+mod verdict;
+
+use std::collections::BTreeSet;
+
+pub use never::NeverMoved;
+pub use verdict::{Action, Reason, Verdict};
+
+use crate::graph::Graph;
+use crate::inventory::{Inventory, Object, ObjectId};
+use crate::kind::{GroupKind, MOVE_HIERARCHY_LABEL, MOVE_LABEL};
+use crate::link::LinkRules;
+
+/// What the user asked to pivot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Namespaces; `None` means all.
+    pub namespaces: Option<BTreeSet<String>>,
+    /// Names of the Clusters to move (`--filter-cluster`); empty means everything.
+    pub clusters: BTreeSet<String>,
+}
+
+impl Request {
+    /// Everything in one namespace.
+    pub fn namespace(namespace: &str) -> Self {
+        Self { namespaces: Some(BTreeSet::from([namespace.to_owned()])), clusters: BTreeSet::new() }
+    }
+
+    /// True where an object may be moved; what lies outside can only be copied.
+    pub fn covers(&self, namespace: Option<&str>) -> bool {
+        match (&self.namespaces, namespace) {
+            (None, _) | (_, None) => true,
+            (Some(selected), Some(namespace)) => selected.contains(namespace),
+        }
+    }
+
+    fn is_partial(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+}
+
+/// The verdict on every object of an inventory.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    verdicts: Vec<Verdict>,
+    groups: Vec<Option<ObjectId>>,
+}
+
+impl Selection {
+    /// Judges every object of the source.
+    pub fn new(inventory: &Inventory, rules: &LinkRules, graph: &Graph, request: &Request) -> Self {
+        let roots = roots(inventory, rules, request);
+        let verdicts = closure::judge(inventory, rules, graph, request, &roots);
+        let groups = group_by_cluster(inventory, graph, &verdicts);
+        Self { verdicts, groups }
+    }
+
+    /// The verdict on one object.
+    pub fn verdict(&self, id: ObjectId) -> &Verdict {
+        &self.verdicts[id.index()]
+    }
+
+    /// What happens to one object.
+    pub fn action(&self, id: ObjectId) -> Action {
+        self.verdict(id).action
+    }
+
+    /// The Cluster an object is shown under.
+    pub fn cluster_of(&self, id: ObjectId) -> Option<ObjectId> {
+        self.groups[id.index()]
+    }
+
+    /// Objects that get one of these verdicts.
+    pub fn with(&self, actions: &[Action]) -> BTreeSet<ObjectId> {
+        (0u32..)
+            .map(ObjectId)
+            .zip(&self.verdicts)
+            .filter(|(_, v)| actions.contains(&v.action))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Objects that are to exist in the target: moved or copied.
+    pub fn staged(&self) -> BTreeSet<ObjectId> {
+        self.with(&[Action::Move, Action::Copy])
+    }
+}
+
+/// True for kinds of which a second instance does no harm: nothing acts on it by itself, others read it.
+///
+/// A shared object of another kind (an address pool, a host) cannot be in two places, and PLAN refuses.
+pub fn is_copyable(kind: &GroupKind) -> bool {
+    kind.is_secret_or_config_map()
+        || kind.kind.ends_with("Template")
+        || kind.is("cluster.x-k8s.io", "ClusterClass")
+        || kind.is("addons.cluster.x-k8s.io", "ClusterResourceSet")
+        || kind.is("metal3.io", "FirmwareSchema")
+}
+
+fn roots(inventory: &Inventory, rules: &LinkRules, request: &Request) -> Vec<(ObjectId, Reason)> {
+    let mut roots = Vec::new();
+    for (id, object) in inventory.iter() {
+        if !request.covers(object.key.namespace.as_deref()) || never::judge(object).is_some() {
+            continue;
+        }
+        if let Some(reason) = root_reason(inventory, rules, request, id, object) {
+            roots.push((id, reason));
+        }
+    }
+    roots
+}
+
+fn root_reason(
+    inventory: &Inventory,
+    rules: &LinkRules,
+    request: &Request,
+    id: ObjectId,
+    object: &Object,
+) -> Option<Reason> {
+    let kind = &object.key.kind;
+    if request.is_partial() {
+        let wanted = kind.is("cluster.x-k8s.io", "Cluster") && request.clusters.contains(&object.key.name);
+        return wanted.then_some(Reason::Requested);
+    }
+    if rules.is_root(kind) {
+        return Some(Reason::RootKind);
+    }
+    let crd_labels = inventory.kind_of(id).map(|info| &info.labels);
+    for label in [MOVE_HIERARCHY_LABEL, MOVE_LABEL] {
+        if object.manifest.label(label).is_some() {
+            return Some(Reason::ObjectLabel(label));
+        }
+        if crd_labels.is_some_and(|labels| labels.contains_key(label)) {
+            return Some(Reason::KindLabel(label));
+        }
+    }
+    None
+}
+
+/// Walks down from every Cluster; what belongs to none is shown with the first object that needs it.
+fn group_by_cluster(inventory: &Inventory, graph: &Graph, verdicts: &[Verdict]) -> Vec<Option<ObjectId>> {
+    let mut groups = vec![None; inventory.len()];
+    let is_cluster = |object: &Object| object.key.kind.is("cluster.x-k8s.io", "Cluster");
+    let clusters: Vec<_> =
+        inventory.iter().filter(|(_, object)| is_cluster(object)).map(|(id, _)| id).collect();
+    let mut queue = std::collections::VecDeque::new();
+    for &cluster in &clusters {
+        groups[cluster.index()] = Some(cluster);
+        queue.push_back(cluster);
+    }
+    while let Some(id) = queue.pop_front() {
+        let owned =
+            graph.dependents(id).iter().filter(|link| link.role.is_ownership()).map(|link| link.dependent);
+        // A reference tells where to show an object only if nothing owns it.
+        let needed = graph
+            .dependencies(id)
+            .iter()
+            .filter(|link| !link.role.is_ownership())
+            .map(|link| link.dependency);
+        for next in owned.chain(needed) {
+            let shared = verdicts[next.index()].action == Action::Copy;
+            if groups[next.index()].is_none() && !shared {
+                groups[next.index()] = groups[id.index()];
+                queue.push_back(next);
+            }
+        }
+    }
+    groups
+}
