@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The test bed of pivotctl: real control planes, and a Metal3 management cluster to load into them.
+//!
+//! - [`assets`]: the real programs and CRDs;
+//! - [`plane`]: etcd, kube-apiserver and kube-controller-manager as processes, alone or as a [`plane::Pair`];
+//! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
+//! - [`client`], [`dump`]: reading and writing raw JSON, and comparing everything before and after.
+//!
+//! It does not depend on the crates it tests, so that it can bear witness against them.
+
+#![warn(missing_docs)]
+
+pub mod assets;
+pub mod client;
+pub mod crds;
+pub mod dump;
+mod error;
+pub mod inventory;
+pub mod kind;
+pub mod plane;
+pub mod providers;
+
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+pub use self::error::{Error, Result};
+
+/// A name that no other test uses on a shared plane, beginning with `prefix`; fit for a namespace.
+pub fn unique_name(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{prefix}-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,153 @@
+//! What can go wrong in the test bed.
+
+use std::{io, path::PathBuf, process::ExitStatus};
+
+use crate::kind::Gvk;
+
+/// The result of the test bed's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the test bed. Its text never holds the body of a Secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder of real programs is not known.
+    #[error("{var} is not set; run `cargo xtask test`, or `cargo xtask assets` and set {var} to the folder it prints", var = crate::assets::ASSETS_VAR)]
+    NoAssets,
+    /// A program or a folder is missing from the assets.
+    #[error("{path} is missing; run `cargo xtask assets`")]
+    MissingAsset {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file does not hold the YAML it should.
+    #[error("{path}: {reason}")]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// The parser's message.
+        reason: String,
+    },
+    /// A program could not be started.
+    #[error("cannot start {program}: {source}")]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program ended although it should run.
+    #[error("{program} of plane {plane} ended with {status}; its last lines:\n{log}")]
+    Exited {
+        /// The plane it belongs to.
+        plane: String,
+        /// The program.
+        program: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of its log.
+        log: String,
+    },
+    /// A program did not become ready in time.
+    #[error("{program} of plane {plane} was not ready after {seconds} s ({reason}); its last lines:\n{log}")]
+    NotReady {
+        /// The plane it belongs to.
+        plane: String,
+        /// The program.
+        program: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+        /// The last answer.
+        reason: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// The plane was started without this component.
+    #[error("plane {plane} runs no {component}")]
+    NoComponent {
+        /// The plane.
+        plane: String,
+        /// The component.
+        component: &'static str,
+    },
+    /// No port could be reserved.
+    #[error("no free port on 127.0.0.1 between {from} and {to}")]
+    NoPort {
+        /// First port tried.
+        from: u16,
+        /// Last port tried.
+        to: u16,
+    },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A signal could not be sent.
+    #[error("cannot signal process {pid}: {source}")]
+    Signal {
+        /// The process.
+        pid: u32,
+        /// Why.
+        source: io::Error,
+    },
+    /// A kubeconfig is not usable.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(#[from] Box<kube::config::KubeconfigError>),
+    /// The API server answered with an error, or not at all.
+    #[error("{what}: {source}")]
+    Api {
+        /// The request, for example `POST /api/v1/namespaces`.
+        what: String,
+        /// The answer.
+        source: Box<kube::Error>,
+    },
+    /// The cluster does not serve this kind.
+    #[error("the cluster does not serve {0}")]
+    UnknownKind(Gvk),
+    /// An object lacks what every object has.
+    #[error("object without {0}")]
+    Malformed(&'static str),
+    /// A fixture names an owner that it does not hold, or owns itself in a circle.
+    #[error("fixture: {0} waits for an owner that is not in the fixture")]
+    DanglingOwner(String),
+    /// What was waited for did not happen.
+    #[error("waited {seconds} s for {what}{}", last.as_ref().map(|last| format!("; last: {last}")).unwrap_or_default())]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+        /// What was seen last.
+        last: Option<String>,
+    },
+}
+
+impl Error {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    /// The HTTP status code, if an API server answered with one.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// True if the object already exists.
+    pub fn is_already_exists(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(s) if s.is_already_exists()))
+    }
+}

@@ -1,0 +1,454 @@
+//! A *plane*: one real Kubernetes control plane, as processes on the loopback interface.
+
+mod certs;
+mod kubeconfig;
+mod pair;
+mod port;
+mod process;
+
+use std::{
+    ffi::OsString,
+    fmt,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use rustix::process::Signal;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+
+pub use self::{
+    certs::{Authority, Identity},
+    pair::Pair,
+};
+use self::{
+    port::Port,
+    process::{Folder, Process},
+};
+use crate::{
+    Error, Result,
+    assets::{Assets, Program},
+    client::PlaneClient,
+};
+
+/// How long a component may take to become ready. Ready takes about 3 s on an idle machine with two cores.
+const READY_DEADLINE: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(25);
+
+/// A process of a plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// The store.
+    Etcd,
+    /// The API server.
+    ApiServer,
+    /// The controllers of Kubernetes itself, the garbage collector among them.
+    ControllerManager,
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+        })
+    }
+}
+
+/// What a plane runs and how.
+#[derive(Debug, Clone)]
+pub struct PlaneOptions {
+    /// Whether etcd waits for the disk. Off by default: a test's data need not survive a power cut.
+    pub fsync: bool,
+    /// Whether the controller manager runs. On by default: without it nothing is garbage-collected and no namespace ends.
+    pub controller_manager: bool,
+    /// The controllers of the controller manager, by the names of its `--controllers` flag.
+    pub controllers: Vec<String>,
+    /// More arguments for the API server.
+    pub api_server_args: Vec<String>,
+    /// More arguments for etcd.
+    pub etcd_args: Vec<String>,
+}
+
+impl Default for PlaneOptions {
+    fn default() -> Self {
+        let controllers = [
+            "garbage-collector-controller",
+            "namespace-controller",
+            "resourcequota-controller",
+            "root-ca-certificate-publisher-controller",
+            "serviceaccount-controller",
+            "serviceaccount-token-controller",
+            "validatingadmissionpolicy-status-controller",
+        ];
+        Self {
+            fsync: false,
+            controller_manager: true,
+            controllers: controllers.map(str::to_owned).to_vec(),
+            api_server_args: Vec::new(),
+            etcd_args: Vec::new(),
+        }
+    }
+}
+
+impl PlaneOptions {
+    /// etcd and API server alone.
+    pub fn bare() -> Self {
+        Self { controller_manager: false, ..Self::default() }
+    }
+}
+
+/// A running control plane. Its processes end and its folder goes when it is dropped, and also when the test process is
+/// killed.
+///
+/// It belongs to no async runtime: tests on different runtimes may share one, each with a client of its own.
+#[derive(Debug)]
+pub struct Plane {
+    name: String,
+    // Fields are dropped in this order: users of a component before the component, the folder last.
+    controller_manager: Option<Process>,
+    api_server: Process,
+    etcd: Process,
+    authority: Authority,
+    admin: PathBuf,
+    api_port: Port,
+    etcd_port: Port,
+    folder: Folder,
+}
+
+impl Plane {
+    /// Starts a plane and waits until it is ready. `name` stands in its kubeconfig and in errors.
+    pub async fn start(assets: &Assets, name: &str, options: &PlaneOptions) -> Result<Self> {
+        let plane = Self::start_without_controllers(assets, name, options).await?;
+        if let Some(controller_manager) = &plane.controller_manager {
+            controller_manager.start()?;
+        }
+        Ok(plane)
+    }
+
+    /// As [`start`](Self::start), but the controller manager waits for [`restart`](Self::restart).
+    pub async fn start_without_controllers(
+        assets: &Assets,
+        name: &str,
+        options: &PlaneOptions,
+    ) -> Result<Self> {
+        let plane = Self::prepare(assets, name, options)?;
+        plane.etcd.start()?;
+        plane.await_etcd().await?;
+        plane.api_server.start()?;
+        plane.await_api_server().await?;
+        Ok(plane)
+    }
+
+    /// Writes the plane's files; starts nothing.
+    fn prepare(assets: &Assets, name: &str, options: &PlaneOptions) -> Result<Self> {
+        let folder = Folder::new(name)?;
+        let dir = folder.path();
+        let (api_port, etcd_port) = (Port::reserve()?, Port::reserve()?);
+        let authority = Authority::new(&format!("{name}-ca"))?;
+        let server = format!("https://{}:{}", Ipv4Addr::LOCALHOST, api_port.number());
+        let user = |file: &str, user: &str, group: Option<&str>| -> Result<PathBuf> {
+            let identity = authority.client(user, group)?;
+            let text = kubeconfig::render(name, &server, authority.certificate(), user, &identity);
+            certs::write_private(dir, file, &text)
+        };
+        let admin = user("admin.kubeconfig", "kubernetes-admin", Some("system:masters"))?;
+
+        let etcd = Process::new(
+            "etcd",
+            assets.program(Program::Etcd)?,
+            etcd_args(dir, etcd_port.number(), options),
+            dir.join("etcd.log"),
+        );
+        let files = ApiServerFiles::write(dir, &authority)?;
+        let api_server = Process::new(
+            "kube-apiserver",
+            assets.program(Program::KubeApiserver)?,
+            api_server_args(dir, &files, api_port.number(), etcd_port.number(), options),
+            dir.join("kube-apiserver.log"),
+        );
+        let controller_manager = if options.controller_manager {
+            let kubeconfig = user("controller-manager.kubeconfig", "system:kube-controller-manager", None)?;
+            Some(Process::new(
+                "kube-controller-manager",
+                assets.program(Program::KubeControllerManager)?,
+                controller_manager_args(&kubeconfig, &files, options),
+                dir.join("kube-controller-manager.log"),
+            ))
+        } else {
+            None
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            controller_manager,
+            api_server,
+            etcd,
+            authority,
+            admin,
+            api_port,
+            etcd_port,
+            folder,
+        })
+    }
+
+    /// The name given at the start.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The API server's address.
+    pub fn server(&self) -> String {
+        format!("https://{}:{}", Ipv4Addr::LOCALHOST, self.api_port.number())
+    }
+
+    /// The plane's folder: logs, certificates, data.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The administrator's kubeconfig, mode 0600.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.admin
+    }
+
+    /// The authority that signs for this plane; for proxies in front of it.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Writes a kubeconfig for a user who may do only what is granted by RBAC, mode 0600.
+    pub fn user_kubeconfig(&self, user: &str, group: Option<&str>) -> Result<PathBuf> {
+        let file = format!("user-{}.kubeconfig", user.replace([':', '/'], "-"));
+        self.write_kubeconfig(&file, &self.server(), user, group)
+    }
+
+    /// Writes an administrator's kubeconfig that reaches the API server through another address, for example a proxy's.
+    pub fn kubeconfig_through(&self, server: &str) -> Result<PathBuf> {
+        let file = format!("through-{}.kubeconfig", server.replace([':', '/'], "-"));
+        self.write_kubeconfig(&file, server, "kubernetes-admin", Some("system:masters"))
+    }
+
+    fn write_kubeconfig(&self, file: &str, server: &str, user: &str, group: Option<&str>) -> Result<PathBuf> {
+        let identity = self.authority.client(user, group)?;
+        let text = kubeconfig::render(&self.name, server, self.authority.certificate(), user, &identity);
+        certs::write_private(self.folder.path(), file, &text)
+    }
+
+    /// A client for the administrator, bound to the current async runtime.
+    pub async fn client(&self) -> Result<PlaneClient> {
+        self.client_with(&self.admin).await
+    }
+
+    /// A client for the holder of a kubeconfig.
+    pub async fn client_with(&self, kubeconfig: &Path) -> Result<PlaneClient> {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).map_err(Box::new)?;
+        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(Box::new)?;
+        // A test shall see what the server answers.
+        config.default_retry = false;
+        let client = kube::Client::try_from(config)
+            .map_err(|source| Error::Api { what: self.server(), source: Box::new(source) })?;
+        Ok(PlaneClient::new(client))
+    }
+
+    /// Ends a component at once (SIGKILL).
+    pub fn kill(&self, component: Component) -> Result<()> {
+        self.process(component)?.kill();
+        Ok(())
+    }
+
+    /// Starts a component that was killed, on its old port with its old data, and waits until it is ready.
+    pub async fn restart(&self, component: Component) -> Result<()> {
+        let process = self.process(component)?;
+        process.kill();
+        process.start()?;
+        match component {
+            Component::Etcd => self.await_etcd().await,
+            Component::ApiServer => self.await_api_server().await,
+            Component::ControllerManager => Ok(()),
+        }
+    }
+
+    /// Stops a component without ending it (SIGSTOP): its connections stay open and nothing answers.
+    pub fn freeze(&self, component: Component) -> Result<()> {
+        self.process(component)?.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen component go on (SIGCONT).
+    pub fn thaw(&self, component: Component) -> Result<()> {
+        self.process(component)?.signal(Signal::CONT)
+    }
+
+    /// The process ids of the components that run.
+    pub fn pids(&self) -> Vec<u32> {
+        let processes = [Some(&self.etcd), Some(&self.api_server), self.controller_manager.as_ref()];
+        processes.into_iter().flatten().filter_map(Process::pid).collect()
+    }
+
+    fn process(&self, component: Component) -> Result<&Process> {
+        match component {
+            Component::Etcd => Ok(&self.etcd),
+            Component::ApiServer => Ok(&self.api_server),
+            Component::ControllerManager => self.controller_manager.as_ref().ok_or_else(|| {
+                Error::NoComponent { plane: self.name.clone(), component: "controller manager" }
+            }),
+        }
+    }
+
+    async fn await_etcd(&self) -> Result<()> {
+        let address = (Ipv4Addr::LOCALHOST, self.etcd_port.number());
+        self.await_ready(&self.etcd, || async move {
+            TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    async fn await_api_server(&self) -> Result<()> {
+        let client = self.client().await?;
+        self.await_ready(&self.api_server, || {
+            let client = client.clone();
+            async move {
+                let answer = timeout(Duration::from_secs(2), client.get_text("/readyz"));
+                match answer.await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("no answer within 2 s".to_owned()),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn await_ready<F, A>(&self, process: &Process, mut probe: F) -> Result<()>
+    where
+        F: FnMut() -> A,
+        A: Future<Output = Result<(), String>>,
+    {
+        let end = Instant::now() + READY_DEADLINE;
+        loop {
+            let Err(reason) = probe().await else { return Ok(()) };
+            if let Some(status) = process.exited() {
+                return Err(Error::Exited {
+                    plane: self.name.clone(),
+                    program: process.name(),
+                    status,
+                    log: process.log_tail(),
+                });
+            }
+            if Instant::now() > end {
+                return Err(Error::NotReady {
+                    plane: self.name.clone(),
+                    program: process.name(),
+                    seconds: READY_DEADLINE.as_secs(),
+                    reason,
+                    log: process.log_tail(),
+                });
+            }
+            sleep(POLL).await;
+        }
+    }
+}
+
+/// The files the API server reads and, in part, the controller manager too.
+struct ApiServerFiles {
+    authority: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    account_private: PathBuf,
+    account_public: PathBuf,
+}
+
+impl ApiServerFiles {
+    fn write(dir: &Path, authority: &Authority) -> Result<Self> {
+        let server = authority.server(&[
+            "127.0.0.1",
+            "localhost",
+            "10.96.0.1",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+        ])?;
+        let (private, public) = certs::signing_key()?;
+        Ok(Self {
+            authority: certs::write_private(dir, "ca.crt", authority.certificate())?,
+            certificate: certs::write_private(dir, "apiserver.crt", &server.certificate)?,
+            key: certs::write_private(dir, "apiserver.key", &server.key)?,
+            account_private: certs::write_private(dir, "sa.key", &private)?,
+            account_public: certs::write_private(dir, "sa.pub", &public)?,
+        })
+    }
+}
+
+fn flag(name: &str, value: impl AsRef<std::ffi::OsStr>) -> OsString {
+    let mut flag = OsString::from(format!("--{name}="));
+    flag.push(value);
+    flag
+}
+
+fn etcd_args(dir: &Path, port: u16, options: &PlaneOptions) -> Vec<OsString> {
+    let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
+    let mut args = vec![
+        flag("data-dir", dir.join("etcd")),
+        flag("listen-client-urls", &address),
+        flag("advertise-client-urls", &address),
+        // One member talks to no peer; any port will do.
+        flag("listen-peer-urls", "http://127.0.0.1:0"),
+        flag("log-level", "warn"),
+    ];
+    if !options.fsync {
+        args.push("--unsafe-no-fsync".into());
+    }
+    args.extend(options.etcd_args.iter().map(OsString::from));
+    args
+}
+
+fn api_server_args(
+    dir: &Path,
+    files: &ApiServerFiles,
+    port: u16,
+    etcd_port: u16,
+    options: &PlaneOptions,
+) -> Vec<OsString> {
+    let mut args = vec![
+        flag("etcd-servers", format!("http://{}:{etcd_port}", Ipv4Addr::LOCALHOST)),
+        flag("bind-address", "127.0.0.1"),
+        flag("secure-port", port.to_string()),
+        flag("cert-dir", dir),
+        flag("tls-cert-file", &files.certificate),
+        flag("tls-private-key-file", &files.key),
+        flag("client-ca-file", &files.authority),
+        flag("service-account-issuer", "https://kubernetes.default.svc.cluster.local"),
+        flag("service-account-key-file", &files.account_public),
+        flag("service-account-signing-key-file", &files.account_private),
+        flag("authorization-mode", "RBAC"),
+        flag("service-cluster-ip-range", "10.96.0.0/24"),
+        // No Service of a plane leads to the API server, and a loopback address may not stand in Endpoints.
+        flag("endpoint-reconciler-type", "none"),
+        flag("allow-privileged", "true"),
+    ];
+    args.extend(options.api_server_args.iter().map(OsString::from));
+    args
+}
+
+fn controller_manager_args(
+    kubeconfig: &Path,
+    files: &ApiServerFiles,
+    options: &PlaneOptions,
+) -> Vec<OsString> {
+    vec![
+        flag("kubeconfig", kubeconfig),
+        flag("controllers", options.controllers.join(",")),
+        // As kubeadm sets it: each controller acts under a name of its own, which fences can tell apart.
+        flag("use-service-account-credentials", "true"),
+        flag("service-account-private-key-file", &files.account_private),
+        flag("root-ca-file", &files.authority),
+        flag("leader-elect", "false"),
+        flag("secure-port", "0"),
+    ]
+}

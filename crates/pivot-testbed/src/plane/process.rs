@@ -1,0 +1,190 @@
+//! Processes that never outlive the test.
+//!
+//! Two guards, because destructors do not run when a test process is killed:
+//!
+//! - every process is started through `setpriv --pdeathsig KILL`, so the kernel ends it when its parent ends. The kernel
+//!   takes the *thread* that started it for the parent, and test threads end long before the test process; one thread that
+//!   lives as long as the test process therefore starts them all;
+//! - a folder is removed by a shell that waits for the end of its standard input, which the kernel closes whatever way
+//!   the test process ends.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    thread,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Error, Result};
+
+/// How much of a log an error shows.
+const LOG_TAIL_BYTES: u64 = 4096;
+
+type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
+
+/// Starts a process from the thread that never ends.
+fn spawn(command: Command) -> io::Result<Child> {
+    static KEEPER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let keeper = KEEPER.get_or_init(|| {
+        let (orders, inbox) = mpsc::channel::<Order>();
+        thread::Builder::new()
+            .name("testbed-keeper".to_owned())
+            .spawn(move || {
+                for (mut command, reply) in inbox {
+                    reply.send(command.spawn()).ok();
+                }
+            })
+            .expect("BUG: a thread can be started");
+        orders
+    });
+    let (reply, answer) = mpsc::sync_channel(1);
+    keeper.send((command, reply)).map_err(io::Error::other)?;
+    answer.recv().map_err(io::Error::other)?
+}
+
+/// A program that can be started, signalled, killed and started again.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: &'static str,
+    program: PathBuf,
+    args: Vec<OsString>,
+    log: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Process {
+    /// Describes the process; its output goes to `log`.
+    pub(crate) fn new(name: &'static str, program: PathBuf, args: Vec<OsString>, log: PathBuf) -> Self {
+        Self { name, program, args, log, child: Mutex::new(None) }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it; does nothing if it runs.
+    pub(crate) fn start(&self) -> Result<()> {
+        let mut slot = self.child();
+        if slot.is_some() {
+            return Ok(());
+        }
+        let log =
+            OpenOptions::new().create(true).append(true).open(&self.log).map_err(Error::file(&self.log))?;
+        let errors = log.try_clone().map_err(Error::file(&self.log))?;
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(&self.program)
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            // A terminal's interrupt goes to the foreground group; the test decides when its planes end.
+            .process_group(0);
+        *slot =
+            Some(spawn(command).map_err(|source| Error::Spawn { program: self.program.clone(), source })?);
+        Ok(())
+    }
+
+    /// Ends it at once (SIGKILL) and waits until it is gone; does nothing if it does not run.
+    pub(crate) fn kill(&self) {
+        if let Some(mut child) = self.child().take() {
+            // An error means that it has ended already.
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+
+    /// Sends a signal; an error if it does not run.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().unwrap_or_default();
+        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let sent = raw.map_or(Err(rustix::io::Errno::SRCH), |raw| kill_process(raw, signal));
+        sent.map_err(|errno| Error::Signal { pid, source: errno.into() })
+    }
+
+    /// Its process id, if it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child().as_ref().map(Child::id)
+    }
+
+    /// How it ended, if it was started and has ended by itself.
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+        self.child().as_mut()?.try_wait().ok()?
+    }
+
+    /// The end of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        read_tail(&self.log).unwrap_or_else(|error| format!("({}: {error})", self.log.display()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn read_tail(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A folder that is removed when it is dropped, and also when the process that made it is killed.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    janitor: Option<Child>,
+}
+
+impl Folder {
+    /// Makes the folder, readable by its owner alone, in the system's folder for temporary files.
+    pub(crate) fn new(label: &str) -> Result<Self> {
+        let parent = std::env::temp_dir();
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("pivot-testbed-{label}-"))
+            .tempdir_in(&parent)
+            .map_err(Error::file(parent))?;
+        let mut command = Command::new("sh");
+        // `rm` fails while a dying program still writes into the folder.
+        let script =
+            "cat >/dev/null; n=0; until rm -rf -- \"$1\" || [ $n -gt 50 ]; do n=$((n+1)); sleep 0.1; done";
+        command
+            .args(["-c", script, "janitor"])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        let janitor =
+            command.spawn().map_err(|source| Error::Spawn { program: PathBuf::from("sh"), source })?;
+        Ok(Self { path: folder.keep(), janitor: Some(janitor) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Some(mut janitor) = self.janitor.take() {
+            drop(janitor.stdin.take());
+            janitor.wait().ok();
+        }
+    }
+}
