@@ -1,6 +1,7 @@
 //! The folder that holds the built components, and filling it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -18,27 +19,42 @@ use super::{crds, go, pins};
 pub(crate) fn ensure() -> Result<PathBuf, Error> {
     let testbed = workspace::root().join("testbed");
     let folder = workspace::cache()?.join(pins::digest(&testbed)?);
-    let missing = || COMPONENTS.iter().filter(|component| !is_there(component, &folder));
-    if missing().next().is_none() {
-        progress::line(format_args!("assets: all {} there, in {}", COMPONENTS.len(), folder.display()));
+    if missing(&folder).is_empty() {
+        report_all_there(&folder);
         return Ok(folder);
     }
 
     go::check_installed()?;
     fs::create_dir_all(&folder).at("create", &folder)?;
     let _lock = lock(&folder)?;
-    progress::line(format_args!(
-        "assets: making {} of {} in {}",
-        missing().count(),
-        COMPONENTS.len(),
-        folder.display()
-    ));
-    let all = Timed::start();
-    for component in missing() {
+    // Looked at again under the lock: the run that held it may have made them.
+    let missing = missing(&folder);
+    if missing.is_empty() {
+        report_all_there(&folder);
+        return Ok(folder);
+    }
+    let (wanted, all) = (missing.len(), COMPONENTS.len());
+    progress::line(format_args!("assets: making {wanted} of {all} in {}", folder.display()));
+    let timed = Timed::start();
+    for component in missing {
         make(component, &testbed, &folder)?;
     }
-    progress::line(format_args!("assets: complete ({all})"));
+    progress::line(format_args!("assets: complete ({timed})"));
     Ok(folder)
+}
+
+fn report_all_there(folder: &Path) {
+    progress::line(format_args!("assets: all {} there, in {}", COMPONENTS.len(), folder.display()));
+}
+
+/// What a run has to make.
+fn missing(folder: &Path) -> Vec<&'static Component> {
+    let kubebuilder_assets = env::var_os("KUBEBUILDER_ASSETS");
+    COMPONENTS
+        .iter()
+        .filter(|component| !folder.join(component.output).exists())
+        .filter(|component| !supplied(component, kubebuilder_assets.as_deref()))
+        .collect()
 }
 
 /// Waits until no other run fills the folder.
@@ -56,15 +72,10 @@ fn lock(folder: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-fn is_there(component: &Component, folder: &Path) -> bool {
-    folder.join(component.output).exists()
-        || supplied(component, env::var_os("KUBEBUILDER_ASSETS").as_deref())
-}
-
 /// Whether the user's own folder of test programs, `KUBEBUILDER_ASSETS`, stands in for the component.
 ///
 /// It does for the API server and etcd together: half of a pair from each place is nobody's intention.
-fn supplied(component: &Component, kubebuilder_assets: Option<&std::ffi::OsStr>) -> bool {
+fn supplied(component: &Component, kubebuilder_assets: Option<&OsStr>) -> bool {
     const PAIR: [&str; 2] = ["etcd", "kube-apiserver"];
     PAIR.contains(&component.name)
         && kubebuilder_assets
@@ -123,5 +134,47 @@ fn discard(path: &Path) -> Result<(), Error> {
         fs::remove_file(path).at("remove", path)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(kubebuilder_assets: Option<&Path>) -> Vec<&'static str> {
+        let supplied = |component: &&Component| supplied(component, kubebuilder_assets.map(Path::as_os_str));
+        COMPONENTS.iter().filter(supplied).map(|component| component.name).collect()
+    }
+
+    #[test]
+    fn own_programs_serve_as_a_pair_or_not_at_all() {
+        let own = tempfile::tempdir().unwrap();
+        assert!(names(None).is_empty());
+        fs::write(own.path().join("etcd"), "").unwrap();
+        assert!(names(Some(own.path())).is_empty());
+        fs::write(own.path().join("kube-apiserver"), "").unwrap();
+        assert_eq!(names(Some(own.path())), ["etcd", "kube-apiserver"]);
+    }
+
+    #[test]
+    fn every_component_has_pins_and_a_place_of_its_own() {
+        let testbed = workspace::root().join("testbed");
+        let mut outputs = std::collections::BTreeSet::new();
+        for component in COMPONENTS {
+            assert!(testbed.join(component.pins).join("go.mod").is_file(), "{}", component.name);
+            assert!(outputs.insert(component.output), "two components are put in {}", component.output);
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_earlier_run_is_discarded() {
+        let folder = tempfile::tempdir().unwrap();
+        let partial = folder.path().join(".partial");
+        discard(&partial).unwrap();
+        fs::write(&partial, "half a program").unwrap();
+        discard(&partial).unwrap();
+        fs::create_dir_all(partial.join("crds")).unwrap();
+        discard(&partial).unwrap();
+        assert!(!partial.exists());
     }
 }
