@@ -1,15 +1,20 @@
 //! The pure part of `pivotctl`.
 //!
-//! Everything here is synchronous and free of I/O: no runtime, no Kubernetes client, no clock, no file and no environment. Time and randomness come in
-//! as arguments. Data flows one way: [`inventory`] > [`graph`] > [`select`] > [`plan`] > [`machine`], which returns
-//! effects for the I/O library to perform and takes the outcomes back.
+//! Everything here is synchronous and free of I/O: no runtime, no Kubernetes client, no clock, no file and no environment. Time
+//! and randomness come in as arguments. Data flows one way: [`inventory`] > [`graph`] > [`select`] > [`plan`] > [`machine`],
+//! which returns effects for the I/O library to perform and takes the outcomes back.
 
 #![warn(missing_docs)]
 
+pub mod check;
 pub mod digest;
 pub mod graph;
 pub mod inventory;
 pub mod kind;
 pub mod link;
+pub mod machine;
+pub mod marks;
 pub mod object;
+pub mod pause;
+pub mod plan;
 pub mod select;

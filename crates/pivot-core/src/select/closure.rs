@@ -155,10 +155,11 @@ impl Walk<'_> {
         let owned_by_moving = owners.iter().any(|&owner| !self.stays(owner));
         let users = || self.graph.dependents(id).iter().filter(|link| link.role == LinkRole::Reference);
         // What belongs to something that leaves goes with it, whoever else looks at it: PLAN warns of those.
-        if !owned_by_moving && is_copyable(&self.inventory.object(id).key.kind) {
-            if let Some(user) = users().map(|link| link.dependent).find(|&user| self.stays(user)) {
-                return Some(user);
-            }
+        if !owned_by_moving
+            && is_copyable(&self.inventory.object(id).key.kind)
+            && let Some(user) = users().map(|link| link.dependent).find(|&user| self.stays(user))
+        {
+            return Some(user);
         }
         if self.roots.contains(&id) {
             return None;

@@ -50,11 +50,11 @@ pub enum Reason {
     /// It owns an object that moves.
     Owns(ObjectKey),
     /// Copied because it is cluster-scoped; the reason for which it is needed at all.
-    ClusterScoped(Box<Reason>),
+    ClusterScoped(Box<Self>),
     /// Copied because its namespace is not selected; the reason for which it is needed at all.
-    OutsideNamespaces(Box<Reason>),
+    OutsideNamespaces(Box<Self>),
     /// Copied because this object, which stays, needs it too; the reason for which it is needed at all.
-    SharedWith(ObjectKey, Box<Reason>),
+    SharedWith(ObjectKey, Box<Self>),
     /// Kept: its namespace is not selected.
     NotSelected,
     /// Kept: it belongs to a Cluster that stays.

@@ -1,0 +1,33 @@
+//! Annotations that a pivot leaves on objects (DESIGN section 2).
+
+use serde_json::{Map, Value};
+
+use crate::object::Manifest;
+
+/// All annotations with this prefix are ours: no comparison counts them, and the next pivot renews them.
+pub const PREFIX: &str = "pivot.metal3.io/";
+/// Provenance: the pivot that created the object.
+pub const PIVOT_ID: &str = "pivot.metal3.io/id";
+/// Provenance: uid of the object in the source.
+pub const SOURCE_UID: &str = "pivot.metal3.io/source-uid";
+/// PivotedReady: the object is complete in the target (spec, links, status). Its value is the pivot's id.
+pub const PIVOTED_READY: &str = "pivot.metal3.io/pivoted-ready";
+
+/// True where `id` created this object.
+pub fn is_ours(manifest: &Manifest, id: &str) -> bool {
+    manifest.annotation(PIVOT_ID) == Some(id)
+}
+
+/// True where `id` declared this object complete.
+pub fn is_ready(manifest: &Manifest, id: &str) -> bool {
+    manifest.annotation(PIVOTED_READY) == Some(id)
+}
+
+/// Removes our annotations, and the map with them where nothing is left.
+pub(crate) fn strip(metadata: &mut Map<String, Value>) {
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else { return };
+    annotations.retain(|key, _| !key.starts_with(PREFIX));
+    if annotations.is_empty() {
+        metadata.remove("annotations");
+    }
+}
