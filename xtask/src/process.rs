@@ -1,5 +1,6 @@
 //! Running other programs and telling their failures apart.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::error::Error;
@@ -40,15 +41,20 @@ fn captured(command: &mut Command) -> Result<Output, Error> {
 
 /// The error for a program that did not start.
 pub(crate) fn not_started(command: &Command, source: std::io::Error) -> Error {
-    Error::Start { program: command.get_program().to_string_lossy().into_owned(), source }
+    Error::Start { program: program_name(command), source }
 }
 
-/// The command line as a person would read it.
+/// The command line as a person would write it.
 pub(crate) fn shown(command: &Command) -> String {
-    let mut line = command.get_program().to_string_lossy().into_owned();
+    let mut line = program_name(command);
     for arg in command.get_args() {
         line.push(' ');
         line.push_str(&arg.to_string_lossy());
     }
     line
+}
+
+fn program_name(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
 }

@@ -16,7 +16,7 @@ const STEPS: [Step; 6] = [
     ("clippy", clippy),
     ("documentation", documentation),
     ("generated pages", || docs::run(true)),
-    ("tests", || test::run(&[])),
+    ("tests", || test::run(&["--no-fail-fast".into()])),
 ];
 
 /// Runs every check, also after one failed: one run tells all there is to repair.
