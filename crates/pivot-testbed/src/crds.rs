@@ -79,7 +79,7 @@ pub async fn install(client: &PlaneClient, assets: &Assets) -> Result<()> {
         .await?;
     let expected: BTreeSet<&str> = crds.iter().filter_map(|crd| crd["metadata"]["name"].as_str()).collect();
     wait_until("the CRDs to be established", Duration::from_secs(60), async || {
-        let installed = client.list(&Gvk::CRD, None).await?;
+        let installed = client.list(Gvk::CRD, None).await?;
         let established: BTreeSet<&str> = installed
             .iter()
             .filter(|crd| condition_is_true(crd, "Established"))

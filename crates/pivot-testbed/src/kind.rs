@@ -18,7 +18,7 @@ pub struct Gvk {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $group:literal $version:literal $kind:literal;)*) => {
         impl Gvk {
-            $($(#[$doc])* pub const $name: Self = Self::new($group, $version, $kind);)*
+            $($(#[$doc])* pub const $name: &'static Self = &Self::new($group, $version, $kind);)*
         }
     };
 }
@@ -262,8 +262,8 @@ mod tests {
         ];
         let catalogue = Catalogue::read(&documents);
         let path = |gvk: &Gvk| catalogue.get(gvk).unwrap().path(Some("ns"), Some("x"));
-        assert_eq!(path(&Gvk::NAMESPACE), "/api/v1/namespaces/x");
-        assert_eq!(path(&Gvk::SECRET), "/api/v1/namespaces/ns/secrets/x");
+        assert_eq!(path(Gvk::NAMESPACE), "/api/v1/namespaces/x");
+        assert_eq!(path(Gvk::SECRET), "/api/v1/namespaces/ns/secrets/x");
         assert_eq!(
             path(&Gvk::from_api_version("metal3.io/v1alpha1", "Host")),
             "/apis/metal3.io/v1alpha1/namespaces/ns/hosts/x"

@@ -111,16 +111,16 @@ async fn data_survives_restarts() {
     let plane = Plane::start(&assets, "restart", &PlaneOptions::bare()).await.unwrap();
     let client = plane.client().await.unwrap();
     client.ensure_namespace("kept").await.unwrap();
-    let before = client.get(&Gvk::NAMESPACE, None, "kept").await.unwrap().unwrap();
+    let before = client.get(Gvk::NAMESPACE, None, "kept").await.unwrap().unwrap();
 
     plane.kill(Component::Etcd).unwrap();
     plane.kill(Component::ApiServer).unwrap();
-    let error = client.get(&Gvk::NAMESPACE, None, "kept").await.unwrap_err();
+    let error = client.get(Gvk::NAMESPACE, None, "kept").await.unwrap_err();
     assert_eq!(error.code(), None, "nobody answers: {error}");
     plane.restart(Component::Etcd).await.unwrap();
     plane.restart(Component::ApiServer).await.unwrap();
 
-    let after = client.get(&Gvk::NAMESPACE, None, "kept").await.unwrap().unwrap();
+    let after = client.get(Gvk::NAMESPACE, None, "kept").await.unwrap().unwrap();
     assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
     assert!(matches!(plane.kill(Component::ControllerManager), Err(Error::NoComponent { .. })));
 }
