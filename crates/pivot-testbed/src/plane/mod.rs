@@ -1,5 +1,6 @@
 //! A *plane*: one real Kubernetes control plane, as processes on the loopback interface.
 
+mod arguments;
 mod certs;
 mod kubeconfig;
 mod pair;
@@ -7,7 +8,6 @@ mod port;
 mod process;
 
 use std::{
-    ffi::OsString,
     fmt,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -162,14 +162,14 @@ impl Plane {
         let etcd = Process::new(
             "etcd",
             assets.program(Program::Etcd)?,
-            etcd_args(dir, etcd_port.number(), options),
+            arguments::etcd(dir, etcd_port.number(), options),
             dir.join("etcd.log"),
         );
-        let files = ApiServerFiles::write(dir, &authority)?;
+        let files = arguments::ApiServerFiles::write(dir, &authority)?;
         let api_server = Process::new(
             "kube-apiserver",
             assets.program(Program::KubeApiserver)?,
-            api_server_args(dir, &files, api_port.number(), etcd_port.number(), options),
+            arguments::api_server(dir, &files, api_port.number(), etcd_port.number(), options),
             dir.join("kube-apiserver.log"),
         );
         let controller_manager = if options.controller_manager {
@@ -177,7 +177,7 @@ impl Plane {
             Some(Process::new(
                 "kube-controller-manager",
                 assets.program(Program::KubeControllerManager)?,
-                controller_manager_args(&kubeconfig, &files, options),
+                arguments::controller_manager(&kubeconfig, &files, options),
                 dir.join("kube-controller-manager.log"),
             ))
         } else {
@@ -353,102 +353,4 @@ impl Plane {
             sleep(POLL).await;
         }
     }
-}
-
-/// The files the API server reads and, in part, the controller manager too.
-struct ApiServerFiles {
-    authority: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
-    account_private: PathBuf,
-    account_public: PathBuf,
-}
-
-impl ApiServerFiles {
-    fn write(dir: &Path, authority: &Authority) -> Result<Self> {
-        let server = authority.server(&[
-            "127.0.0.1",
-            "localhost",
-            "10.96.0.1",
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-        ])?;
-        let (private, public) = certs::signing_key()?;
-        Ok(Self {
-            authority: certs::write_private(dir, "ca.crt", authority.certificate())?,
-            certificate: certs::write_private(dir, "apiserver.crt", &server.certificate)?,
-            key: certs::write_private(dir, "apiserver.key", &server.key)?,
-            account_private: certs::write_private(dir, "sa.key", &private)?,
-            account_public: certs::write_private(dir, "sa.pub", &public)?,
-        })
-    }
-}
-
-fn flag(name: &str, value: impl AsRef<std::ffi::OsStr>) -> OsString {
-    let mut flag = OsString::from(format!("--{name}="));
-    flag.push(value);
-    flag
-}
-
-fn etcd_args(dir: &Path, port: u16, options: &PlaneOptions) -> Vec<OsString> {
-    let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
-    let mut args = vec![
-        flag("data-dir", dir.join("etcd")),
-        flag("listen-client-urls", &address),
-        flag("advertise-client-urls", &address),
-        // One member talks to no peer; any port will do.
-        flag("listen-peer-urls", "http://127.0.0.1:0"),
-        flag("log-level", "warn"),
-    ];
-    if !options.fsync {
-        args.push("--unsafe-no-fsync".into());
-    }
-    args.extend(options.etcd_args.iter().map(OsString::from));
-    args
-}
-
-fn api_server_args(
-    dir: &Path,
-    files: &ApiServerFiles,
-    port: u16,
-    etcd_port: u16,
-    options: &PlaneOptions,
-) -> Vec<OsString> {
-    let mut args = vec![
-        flag("etcd-servers", format!("http://{}:{etcd_port}", Ipv4Addr::LOCALHOST)),
-        flag("bind-address", "127.0.0.1"),
-        flag("secure-port", port.to_string()),
-        flag("cert-dir", dir),
-        flag("tls-cert-file", &files.certificate),
-        flag("tls-private-key-file", &files.key),
-        flag("client-ca-file", &files.authority),
-        flag("service-account-issuer", "https://kubernetes.default.svc.cluster.local"),
-        flag("service-account-key-file", &files.account_public),
-        flag("service-account-signing-key-file", &files.account_private),
-        flag("authorization-mode", "RBAC"),
-        flag("service-cluster-ip-range", "10.96.0.0/24"),
-        // No Service of a plane leads to the API server, and a loopback address may not stand in Endpoints.
-        flag("endpoint-reconciler-type", "none"),
-        flag("allow-privileged", "true"),
-    ];
-    args.extend(options.api_server_args.iter().map(OsString::from));
-    args
-}
-
-fn controller_manager_args(
-    kubeconfig: &Path,
-    files: &ApiServerFiles,
-    options: &PlaneOptions,
-) -> Vec<OsString> {
-    vec![
-        flag("kubeconfig", kubeconfig),
-        flag("controllers", options.controllers.join(",")),
-        // As kubeadm sets it: each controller acts under a name of its own, which fences can tell apart.
-        flag("use-service-account-credentials", "true"),
-        flag("service-account-private-key-file", &files.account_private),
-        flag("root-ca-file", &files.authority),
-        flag("leader-elect", "false"),
-        flag("secure-port", "0"),
-    ]
 }
