@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The I/O library of `pivotctl`: clusters, engine, stores, hosts.
+//!
+//! It performs what [`pivot_core`] decides. It never prints and never reads the environment: whoever calls it passes paths and
+//! settings in and turns what comes back into words. Every wait uses tokio's clock and has an end.
+
+#![warn(missing_docs)]
+
+pub mod cluster;

@@ -1,0 +1,77 @@
+//! What the API server lets us do.
+
+use std::fmt;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Cluster, Failure, IN_FLIGHT, RawRequest};
+
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+/// One thing that one may or may not do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Permission {
+    /// `get`, `list`, `create`, …
+    pub verb: String,
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Plural of the kind.
+    pub resource: String,
+    /// Such as `status`.
+    pub subresource: Option<String>,
+    /// `None` for all namespaces, and for cluster-scoped kinds.
+    pub namespace: Option<String>,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        if let Some(subresource) = &self.subresource {
+            write!(f, "/{subresource}")?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Cluster {
+    /// Asks the API server which of these we may not do (`SelfSubjectAccessReview`), in the order given.
+    pub async fn denied(
+        &self,
+        permissions: impl IntoIterator<Item = Permission>,
+    ) -> Result<Vec<Permission>, Failure> {
+        stream::iter(permissions)
+            .map(|permission| async move {
+                let allowed = self.is_allowed(&permission).await?;
+                Ok(if allowed { None } else { Some(permission) })
+            })
+            .buffered(IN_FLIGHT)
+            .try_filter_map(|denied| async move { Ok(denied) })
+            .try_collect()
+            .await
+    }
+
+    async fn is_allowed(&self, permission: &Permission) -> Result<bool, Failure> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {
+                "verb": permission.verb,
+                "group": permission.group,
+                "resource": permission.resource,
+                "subresource": permission.subresource.as_deref().unwrap_or_default(),
+                "namespace": permission.namespace.as_deref().unwrap_or_default(),
+            }},
+        });
+        // A POST that stores nothing, so that it may be sent twice.
+        let answer: Value = self.read(RawRequest::new(Method::POST, REVIEWS, review.to_string())).await?;
+        Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
+    }
+}
