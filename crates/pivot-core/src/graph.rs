@@ -1,6 +1,6 @@
 //! The link graph, and the order in which objects can be created along it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
@@ -38,6 +38,9 @@ impl Graph {
     }
 }
 
+/// From the dependent to what it depends on.
+type Edge = (ObjectId, ObjectId);
+
 /// The order in which a set of objects is created, as a relation: no levels, no barriers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreationOrder {
@@ -48,10 +51,11 @@ pub struct CreationOrder {
 }
 
 impl CreationOrder {
-    /// Orders `set`. Where links form a cycle the weakest give way: first references, then belonging by name or label; a
-    /// cycle of real owner references is opened at its oldest object, whose reference is set afterwards.
+    /// Orders `set`. Where links form a cycle the weakest give way: first references (those that go against ownership before
+    /// the others), then belonging by name or label; a cycle of real owner references is opened at its oldest object, whose
+    /// reference is set afterwards.
     pub fn new(inventory: &Inventory, graph: &Graph, set: &BTreeSet<ObjectId>) -> Self {
-        let mut edges: BTreeMap<(ObjectId, ObjectId), LinkRole> = BTreeMap::new();
+        let mut edges: BTreeMap<Edge, LinkRole> = BTreeMap::new();
         for &id in set {
             for link in graph.dependencies(id).iter().filter(|link| set.contains(&link.dependency)) {
                 // The strongest role counts where two rules link the same pair.
@@ -69,7 +73,7 @@ impl CreationOrder {
         Self { needs, deferred_owners }
     }
 
-    /// One order that satisfies the relation; objects that may be created at the same time stand oldest first.
+    /// One order that satisfies the relation; objects that may be created at the same time stand as listed.
     pub fn sequence(&self) -> Vec<ObjectId> {
         let mut waiting: BTreeMap<ObjectId, usize> =
             self.needs.iter().map(|(&id, needs)| (id, needs.len())).collect();
@@ -99,35 +103,79 @@ impl CreationOrder {
 /// Drops the weakest links of every cycle. True when a cycle was found, and may be left.
 fn open_cycles(
     inventory: &Inventory,
-    edges: &mut BTreeMap<(ObjectId, ObjectId), LinkRole>,
-    deferred_owners: &mut BTreeSet<(ObjectId, ObjectId)>,
+    edges: &mut BTreeMap<Edge, LinkRole>,
+    deferred_owners: &mut BTreeSet<Edge>,
 ) -> bool {
     let graph: DiGraphMap<ObjectId, ()> = edges.keys().map(|&(from, to)| (from, to, ())).collect();
-    let mut found = false;
-    for component in tarjan_scc(&graph).into_iter().filter(|component| component.len() > 1) {
-        found = true;
-        let members: BTreeSet<_> = component.into_iter().collect();
-        let inside = |&(from, to): &(ObjectId, ObjectId)| members.contains(&from) && members.contains(&to);
-        let weakest = edges.iter().filter(|(edge, _)| inside(edge)).map(|(_, &role)| role).max();
-        if let Some(LinkRole::OwnerReference) = weakest {
-            let oldest = oldest(inventory, &members);
-            let opened: Vec<_> =
-                edges.keys().copied().filter(|edge| inside(edge) && edge.0 == oldest).collect();
-            for edge in opened {
-                edges.remove(&edge);
-                deferred_owners.insert(edge);
-            }
-        } else {
-            edges.retain(|edge, role| !(inside(edge) && Some(*role) == weakest));
+    let cycles: Vec<Vec<ObjectId>> =
+        tarjan_scc(&graph).into_iter().filter(|component| component.len() > 1).collect();
+    let cycle_of: HashMap<ObjectId, usize> =
+        cycles.iter().enumerate().flat_map(|(n, members)| members.iter().map(move |&id| (id, n))).collect();
+    let cycle_at =
+        |&(from, to): &Edge| cycle_of.get(&from).filter(|&n| cycle_of.get(&to) == Some(n)).copied();
+
+    let mut inside: Vec<Vec<(Edge, LinkRole)>> = vec![Vec::new(); cycles.len()];
+    for (&edge, &role) in edges.iter() {
+        if let Some(n) = cycle_at(&edge) {
+            inside[n].push((edge, role));
         }
     }
-    found
+    for (members, links) in cycles.iter().zip(&inside) {
+        match links.iter().map(|&(_, role)| role).max() {
+            Some(LinkRole::Reference) => {
+                for edge in yielding_references(links) {
+                    edges.remove(&edge);
+                }
+            }
+            Some(LinkRole::Part) => {
+                for (edge, _) in links.iter().filter(|(_, role)| *role == LinkRole::Part) {
+                    edges.remove(edge);
+                }
+            }
+            Some(LinkRole::OwnerReference) | None => {
+                let oldest = oldest(inventory, members);
+                for (edge, _) in links.iter().filter(|(edge, _)| edge.0 == oldest) {
+                    edges.remove(edge);
+                    deferred_owners.insert(*edge);
+                }
+            }
+        }
+    }
+    !cycles.is_empty()
 }
 
-fn oldest(inventory: &Inventory, members: &BTreeSet<ObjectId>) -> ObjectId {
-    let age = |id: &ObjectId| {
-        let object = inventory.object(*id);
-        (object.manifest.creation_timestamp().to_owned(), object.key.clone())
+/// The references of a cycle that give way. A Cluster names its infrastructure, which belongs to it: that reference must
+/// go, while what the infrastructure needs on its part can still come first.
+fn yielding_references(links: &[(Edge, LinkRole)]) -> Vec<Edge> {
+    let mut belongings: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    let mut references: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
+    for &((dependent, dependency), role) in links {
+        if role == LinkRole::Reference {
+            references.entry(dependent).or_default().push(dependency);
+        } else {
+            belongings.entry(dependency).or_default().push(dependent);
+        }
+    }
+    let mut against_ownership = Vec::new();
+    for (&dependent, needed) in &references {
+        let mut owned = HashSet::from([dependent]);
+        let mut next = vec![dependent];
+        while let Some(id) = next.pop() {
+            next.extend(belongings.get(&id).into_iter().flatten().copied().filter(|&id| owned.insert(id)));
+        }
+        against_ownership.extend(needed.iter().filter(|id| owned.contains(id)).map(|&id| (dependent, id)));
+    }
+    if against_ownership.is_empty() {
+        return references.iter().flat_map(|(&from, to)| to.iter().map(move |&to| (from, to))).collect();
+    }
+    against_ownership
+}
+
+fn oldest(inventory: &Inventory, members: &[ObjectId]) -> ObjectId {
+    let age = |id: ObjectId| {
+        let object = inventory.object(id);
+        (object.manifest.creation_timestamp(), &object.key)
     };
-    *members.iter().min_by_key(|id| age(id)).expect("BUG: a cycle without members")
+    let oldest = members.iter().copied().min_by(|&a, &b| age(a).cmp(&age(b)));
+    oldest.expect("BUG: a cycle without members")
 }

@@ -71,7 +71,8 @@ struct Named {
 }
 
 impl Links {
-    /// Applies `rules` to every object.
+    /// Applies `rules` to every object. The links stand in the order of their objects' keys, so that nothing decided by
+    /// walking them hangs on the order of listing.
     pub fn resolve(rules: &LinkRules, inventory: &Inventory) -> Self {
         let mut by_kind: HashMap<&GroupKind, Vec<RuleId>> = HashMap::new();
         let mut found = Self::default();
@@ -90,11 +91,21 @@ impl Links {
                 }
             }
         }
+        let key = |id: ObjectId| &inventory.object(id).key;
+        found.links.sort_by(|a, b| {
+            let of = |link: &Link| (key(link.dependent), key(link.dependency));
+            of(a).cmp(&of(b)).then_with(|| (a.role, a.rule).cmp(&(b.role, b.rule)))
+        });
+        found
+            .unresolved
+            .sort_by(|a, b| (key(a.from), a.rule).cmp(&(key(b.from), b.rule)).then_with(|| a.to.cmp(&b.to)));
         found
     }
 
     fn add(&mut self, rule_id: RuleId, rule: &LinkRule, from: ObjectId, named: Named, inventory: &Inventory) {
         let target = match &named.owner {
+            // An object that never was in a cluster has no uid; an empty one names none of them.
+            Some(owner) if owner.uid.0.is_empty() => None,
             Some(owner) => inventory.find_uid(&owner.uid),
             None => inventory.find(&named.key),
         };

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Action, Reason, Request, Verdict, is_copyable, never};
+use super::{Action, Reason, Request, Verdict, by_key, is_cluster, is_copyable, never};
 use crate::graph::Graph;
 use crate::inventory::{Inventory, ObjectId};
 use crate::kind::Scope;
@@ -19,12 +19,15 @@ pub(super) fn judge(
     request: &Request,
     roots: &[(ObjectId, Reason)],
 ) -> Vec<Verdict> {
+    let by_key = by_key(inventory);
     let mut walk = Walk {
         inventory,
         rules,
         graph,
         request,
         roots: roots.iter().map(|(id, _)| *id).collect(),
+        by_key: &by_key,
+        elsewhere: elsewhere(inventory, graph, request),
         shared: vec![None; inventory.len()],
         members: Vec::new(),
     };
@@ -46,6 +49,9 @@ struct Walk<'a> {
     graph: &'a Graph,
     request: &'a Request,
     roots: BTreeSet<ObjectId>,
+    by_key: &'a [ObjectId],
+    /// In a partial move, what belongs to Clusters that stay and to none that moves.
+    elsewhere: Vec<bool>,
     /// Objects that must stay in the source too, with the one that needs them there.
     shared: Vec<Option<ObjectId>>,
     members: Vec<Option<Reason>>,
@@ -77,14 +83,22 @@ impl Walk<'_> {
         }
         let graph = self.graph;
         for link in graph.dependents(id).iter().filter(|link| link.role.is_ownership()) {
+            if self.is_elsewhere(link.dependent) {
+                continue;
+            }
             let reason = Reason::BelongsTo(self.inventory.object(id).key.clone(), self.rule_name(link));
             self.join(link.dependent, reason, queue);
         }
     }
 
+    /// What belongs to a Cluster that stays can be copied for one that moves, but not taken away: PLAN refuses where the one
+    /// that moves cannot do without.
     fn walk_along(&mut self, id: ObjectId, queue: &mut VecDeque<ObjectId>) {
         let graph = self.graph;
         for link in graph.dependencies(id).iter().filter(|link| link.role == LinkRole::Reference) {
+            if self.is_elsewhere(link.dependency) && !self.is_copyable(link.dependency) {
+                continue;
+            }
             let reason = Reason::NeededBy(self.inventory.object(id).key.clone(), self.rule_name(link));
             self.join(link.dependency, reason, queue);
         }
@@ -94,7 +108,7 @@ impl Walk<'_> {
     /// what stays, and the object is shared.
     fn walk_up(&mut self, queue: &mut VecDeque<ObjectId>) {
         let graph = self.graph;
-        for (id, object) in self.inventory.iter() {
+        for &id in self.by_key {
             if !self.is_member(id) {
                 continue;
             }
@@ -106,7 +120,11 @@ impl Walk<'_> {
                 continue;
             }
             for link in owners() {
-                self.join(link.dependency, Reason::Owns(object.key.clone()), queue);
+                if self.is_elsewhere(link.dependency) {
+                    continue;
+                }
+                let reason = Reason::Owns(self.inventory.object(id).key.clone());
+                self.join(link.dependency, reason, queue);
             }
         }
     }
@@ -120,6 +138,14 @@ impl Walk<'_> {
 
     fn is_member(&self, id: ObjectId) -> bool {
         self.members[id.index()].is_some()
+    }
+
+    fn is_elsewhere(&self, id: ObjectId) -> bool {
+        self.elsewhere[id.index()]
+    }
+
+    fn is_copyable(&self, id: ObjectId) -> bool {
+        is_copyable(&self.inventory.object(id).key.kind)
     }
 
     /// True where the source keeps the object whatever else holds.
@@ -143,37 +169,36 @@ impl Walk<'_> {
         members.filter_map(|id| Some((id, self.missed_by(id)?))).collect()
     }
 
-    /// The object that stays and needs this member, or owns it.
+    /// The object that stays and needs this member, owns it or belongs to it.
     fn missed_by(&self, id: ObjectId) -> Option<ObjectId> {
-        let owners: Vec<_> = self
-            .graph
-            .dependencies(id)
-            .iter()
-            .filter(|link| link.role.is_ownership())
-            .map(|link| link.dependency)
-            .collect();
-        let owned_by_moving = owners.iter().any(|&owner| !self.stays(owner));
-        let users = || self.graph.dependents(id).iter().filter(|link| link.role == LinkRole::Reference);
+        let graph = self.graph;
+        let owners = || graph.dependencies(id).iter().filter(|l| l.role.is_ownership()).map(|l| l.dependency);
+        let owned = || graph.dependents(id).iter().filter(|l| l.role.is_ownership()).map(|l| l.dependent);
+        let users =
+            || graph.dependents(id).iter().filter(|l| l.role == LinkRole::Reference).map(|l| l.dependent);
+        let owned_by_moving = owners().any(|owner| !self.stays(owner));
         // What belongs to something that leaves goes with it, whoever else looks at it: PLAN warns of those.
         if !owned_by_moving
-            && is_copyable(&self.inventory.object(id).key.kind)
-            && let Some(user) = users().map(|link| link.dependent).find(|&user| self.stays(user))
+            && self.is_copyable(id)
+            && let Some(user) = users().find(|&user| self.stays(user))
         {
             return Some(user);
         }
         if self.roots.contains(&id) {
             return None;
         }
-        let staying = owners.iter().copied().find(|&owner| self.stays(owner));
-        // A partial move leaves the other owners behind; otherwise only what is copied stays.
-        let all_stay = !owners.is_empty() && !owned_by_moving && self.only_reached_by_ownership(id);
-        staying.filter(|_| {
-            (self.request.is_partial() && is_copyable(&self.inventory.object(id).key.kind)) || all_stay
-        })
+        let staying_owner = owners().find(|&owner| self.stays(owner));
+        // A partial move leaves other owners behind, and what belongs to other Clusters.
+        if self.request.is_partial() && self.is_copyable(id) {
+            return staying_owner.or_else(|| owned().find(|&owned| self.is_elsewhere(owned)));
+        }
+        let needed_by_moving = users().any(|user| !self.stays(user));
+        staying_owner.filter(|_| !owned_by_moving && !needed_by_moving && !self.is_followed_up(id))
     }
 
-    fn only_reached_by_ownership(&self, id: ObjectId) -> bool {
-        matches!(self.members[id.index()], Some(Reason::BelongsTo(..)))
+    /// True for an owner that moves for the sake of what it owns.
+    fn is_followed_up(&self, id: ObjectId) -> bool {
+        matches!(self.members[id.index()], Some(Reason::Owns(..)))
     }
 
     fn rule_name(&self, link: &Link) -> String {
@@ -208,12 +233,34 @@ impl Walk<'_> {
     fn why_kept(&self, id: ObjectId) -> Reason {
         if !self.request.covers(self.inventory.object(id).key.namespace.as_deref()) {
             Reason::NotSelected
-        } else if self.request.is_partial()
-            && self.graph.dependencies(id).iter().any(|link| link.role.is_ownership())
-        {
+        } else if self.is_elsewhere(id) {
             Reason::OtherCluster
         } else {
             Reason::Unlinked
         }
     }
+}
+
+/// Marks what belongs to Clusters that stay, themselves included, and to none that moves. Only a partial move leaves any.
+fn elsewhere(inventory: &Inventory, graph: &Graph, request: &Request) -> Vec<bool> {
+    let clusters = |requested: bool| {
+        let all = inventory.iter().filter(move |_| request.is_partial());
+        all.filter(move |(_, object)| is_cluster(object) && request.names(object) == requested)
+            .map(|(id, _)| id)
+    };
+    let moving = belongings(inventory, graph, clusters(true));
+    let staying = belongings(inventory, graph, clusters(false));
+    staying.into_iter().zip(moving).map(|(staying, moving)| staying && !moving).collect()
+}
+
+/// What belongs to some of these objects, directly or not; the objects too.
+fn belongings(inventory: &Inventory, graph: &Graph, of: impl Iterator<Item = ObjectId>) -> Vec<bool> {
+    let mut reached = vec![false; inventory.len()];
+    let mut next: Vec<ObjectId> = of.collect();
+    while let Some(id) = next.pop() {
+        if !std::mem::replace(&mut reached[id.index()], true) {
+            next.extend(graph.dependents(id).iter().filter(|l| l.role.is_ownership()).map(|l| l.dependent));
+        }
+    }
+    reached
 }

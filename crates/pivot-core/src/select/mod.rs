@@ -40,6 +40,11 @@ impl Request {
     fn is_partial(&self) -> bool {
         !self.clusters.is_empty()
     }
+
+    /// True for a Cluster that `--filter-cluster` asks for.
+    fn names(&self, cluster: &Object) -> bool {
+        self.clusters.contains(&cluster.key.name) && self.covers(cluster.key.namespace.as_deref())
+    }
 }
 
 /// The verdict on every object of an inventory.
@@ -100,9 +105,21 @@ pub fn is_copyable(kind: &GroupKind) -> bool {
         || kind.is("metal3.io", "FirmwareSchema")
 }
 
+fn is_cluster(object: &Object) -> bool {
+    object.key.kind.is("cluster.x-k8s.io", "Cluster")
+}
+
+/// All objects in an order that does not hang on how they were listed.
+fn by_key(inventory: &Inventory) -> Vec<ObjectId> {
+    let mut ids: Vec<_> = inventory.iter().map(|(id, _)| id).collect();
+    ids.sort_by(|&a, &b| inventory.object(a).key.cmp(&inventory.object(b).key));
+    ids
+}
+
 fn roots(inventory: &Inventory, rules: &LinkRules, request: &Request) -> Vec<(ObjectId, Reason)> {
     let mut roots = Vec::new();
-    for (id, object) in inventory.iter() {
+    for id in by_key(inventory) {
+        let object = inventory.object(id);
         if !request.covers(object.key.namespace.as_deref()) || never::judge(object).is_some() {
             continue;
         }
@@ -122,8 +139,7 @@ fn root_reason(
 ) -> Option<Reason> {
     let kind = &object.key.kind;
     if request.is_partial() {
-        let wanted = kind.is("cluster.x-k8s.io", "Cluster") && request.clusters.contains(&object.key.name);
-        return wanted.then_some(Reason::Requested);
+        return (is_cluster(object) && request.names(object)).then_some(Reason::Requested);
     }
     if rules.is_root(kind) {
         return Some(Reason::RootKind);
@@ -143,9 +159,8 @@ fn root_reason(
 /// Walks down from every Cluster; what belongs to none is shown with the first object that needs it.
 fn group_by_cluster(inventory: &Inventory, graph: &Graph, verdicts: &[Verdict]) -> Vec<Option<ObjectId>> {
     let mut groups = vec![None; inventory.len()];
-    let is_cluster = |object: &Object| object.key.kind.is("cluster.x-k8s.io", "Cluster");
     let clusters: Vec<_> =
-        inventory.iter().filter(|(_, object)| is_cluster(object)).map(|(id, _)| id).collect();
+        by_key(inventory).into_iter().filter(|&id| is_cluster(inventory.object(id))).collect();
     let mut queue = std::collections::VecDeque::new();
     for &cluster in &clusters {
         groups[cluster.index()] = Some(cluster);
