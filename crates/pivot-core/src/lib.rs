@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod check;
+pub mod content;
 pub mod digest;
 pub mod graph;
 pub mod inventory;
@@ -17,4 +18,6 @@ pub mod marks;
 pub mod object;
 pub mod pause;
 pub mod plan;
+pub mod rewrite;
+pub mod schema;
 pub mod select;

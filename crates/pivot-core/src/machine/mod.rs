@@ -1,9 +1,373 @@
 //! The phase machine: outcomes in, effects out (DESIGN section 2).
+//!
+//! [`Machine::next`] hands out effects that may run at the same time; whoever performs them reports each outcome with
+//! [`Machine::apply`]. The machine knows no clock: waits are part of the effects. It ends with [`Machine::end`].
 
+mod effect;
 mod end;
+mod finish;
+mod item;
 mod notice;
+mod observe;
 mod phase;
+mod quiesce;
+mod record;
+mod removal;
+mod retire;
+mod retry;
+mod rollback;
+mod snapshot;
+mod stage;
+mod step;
+mod verify;
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+pub use effect::{
+    Act, Effect, EffectId, Extent, Op, Outcome, RecordState, RefusalClass, Revision, Seen, Write,
+};
 pub use end::{Active, End};
 pub use notice::{Notice, Side};
 pub use phase::{Phase, Reversal};
+
+use self::quiesce::Paused;
+use self::record::Committed;
+use self::removal::Removal;
+use self::retry::Tries;
+use self::rollback::Rollback;
+use self::stage::Stage;
+use self::step::Step;
+use crate::kind::GroupKind;
+use crate::object::ObjectKey;
+use crate::plan::Blueprint;
+
+/// What becomes of the source's objects after the commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retire {
+    /// They are deleted.
+    #[default]
+    Delete,
+    /// They stay, paused.
+    Keep,
+}
+
+/// How a pivot runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Id of this pivot.
+    pub pivot_id: String,
+    /// What becomes of the source's objects.
+    pub retire: Retire,
+    /// Limit of every wait for controllers.
+    pub wait: Duration,
+    /// Limit of the waits of one request that fails for now, added up.
+    pub patience: Duration,
+    /// How often a change in the source may send the run back to SNAPSHOT.
+    pub snapshots: u32,
+    /// CRD provider labels of providers whose controllers run on the source: their acknowledgement of the pause is awaited.
+    pub live_providers: BTreeSet<String>,
+}
+
+/// The state of one pivot.
+#[derive(Debug)]
+pub struct Machine {
+    options: Options,
+    blueprint: Blueprint,
+    phase: Phase,
+    ready: VecDeque<(Step, Tries)>,
+    in_flight: BTreeMap<EffectId, (Step, Tries)>,
+    next_id: u64,
+    notices: Vec<Notice>,
+    end: Option<End>,
+    /// Set once something failed; the phase ends when all effects in flight are accounted for.
+    failing: Option<Failure>,
+    paused: BTreeMap<ObjectKey, Paused>,
+    stage: Stage,
+    snapshots: u32,
+    /// Objects of the source that changed since the snapshot.
+    dirty: BTreeSet<ObjectKey>,
+    removal: Option<Removal>,
+    rollback: Option<Rollback>,
+    kept: Vec<String>,
+    committed: Option<Committed>,
+    waited: Duration,
+    pending: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    phase: Phase,
+    cause: String,
+    interrupted: bool,
+}
+
+impl Machine {
+    /// A pivot along a blueprint whose checks found no error.
+    pub fn new(blueprint: Blueprint, options: Options) -> Self {
+        let mut machine = Self {
+            options,
+            blueprint,
+            phase: Phase::Plan,
+            ready: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            next_id: 0,
+            notices: Vec::new(),
+            end: None,
+            failing: None,
+            paused: BTreeMap::new(),
+            stage: Stage::default(),
+            snapshots: 0,
+            dirty: BTreeSet::new(),
+            removal: None,
+            rollback: None,
+            kept: Vec::new(),
+            committed: None,
+            waited: Duration::ZERO,
+            pending: 0,
+        };
+        machine.advance("checked".to_owned());
+        machine
+    }
+
+    /// The phase in which the pivot stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// The blueprint, as of the last snapshot.
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
+    /// What there is to tell since the last call.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// At most `room` effects that may start now.
+    pub fn next(&mut self, room: usize) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while effects.len() < room && self.end.is_none() {
+            let Some((step, tries)) = self.ready.pop_front() else { break };
+            let delay = step.delay();
+            let id = EffectId(self.next_id);
+            self.next_id += 1;
+            effects.push(Effect { id, delay, act: self.act(&step) });
+            self.in_flight.insert(id, (step, tries));
+        }
+        effects
+    }
+
+    /// Takes the outcome of an effect.
+    pub fn apply(&mut self, id: EffectId, outcome: Outcome) {
+        let Some((step, tries)) = self.in_flight.remove(&id) else { return };
+        if self.end.is_some() {
+            return;
+        }
+        if self.failing.is_some() {
+            self.fail_when_idle();
+            return;
+        }
+        self.settle(step, tries, outcome);
+        self.go_on();
+    }
+
+    /// Takes a change that the watch saw in the source.
+    pub fn changed(&mut self, key: ObjectKey, resource_version: &str) {
+        if self.phase > Phase::Verify || self.phase < Phase::Snapshot || self.rollback.is_some() {
+            return;
+        }
+        if self.concerns(&key, resource_version) {
+            self.dirty.insert(key);
+        }
+    }
+
+    /// The watch broke: what it would have seen is looked up at VERIFY, which lists the source again.
+    pub fn watch_lost(&mut self, reason: &str) {
+        self.notices.push(Notice::Warning {
+            object: None,
+            message: format!("the watch on the source ended ({reason}); VERIFY compares the source again"),
+        });
+    }
+
+    /// The user wants to stop: back before the commit, forward after it.
+    pub fn interrupt(&mut self) {
+        if self.failing.is_some() || self.rollback.is_some() || self.end.is_some() {
+            return;
+        }
+        match self.phase.reversal() {
+            Reversal::Nothing | Reversal::Rollback => {
+                self.failing =
+                    Some(Failure { phase: self.phase, cause: "interrupted".to_owned(), interrupted: true });
+                self.fail_when_idle();
+            }
+            Reversal::InDoubt | Reversal::Forward => self.notices.push(Notice::Warning {
+                object: None,
+                message: "the pivot is decided; it goes on to the end".to_owned(),
+            }),
+        }
+    }
+
+    fn push(&mut self, step: Step) {
+        self.ready.push_back((step, Tries::default()));
+    }
+
+    /// Ends the phase and begins the next ones, until one has something to do.
+    fn advance(&mut self, summary: String) {
+        if self.phase != Phase::Plan {
+            self.notices.push(Notice::PhaseDone { phase: self.phase, summary });
+        }
+        while let Some(next) = self.phase.next() {
+            self.phase = next;
+            self.waited = Duration::ZERO;
+            if let Some(reason) = self.skip_reason(next) {
+                self.notices.push(Notice::PhaseSkipped { phase: next, reason });
+                continue;
+            }
+            self.notices.push(Notice::PhaseStarted { phase: next });
+            self.begin(next);
+            return;
+        }
+        self.finish();
+    }
+
+    fn skip_reason(&self, phase: Phase) -> Option<String> {
+        match phase {
+            Phase::FenceTarget | Phase::FenceSource => {
+                Some("--fence=pause: the pause and the watch are the only fence".to_owned())
+            }
+            Phase::PreCopy => Some("needs a fenced target".to_owned()),
+            Phase::Retire if self.options.retire == Retire::Keep => {
+                Some("--retire=keep: the source's objects stay, paused".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn begin(&mut self, phase: Phase) {
+        match phase {
+            Phase::Plan | Phase::FenceTarget | Phase::PreCopy | Phase::FenceSource => {}
+            Phase::Lock => {
+                self.push(Step::Record(Side::Source, RecordState::Locked));
+                self.push(Step::Record(Side::Target, RecordState::Locked));
+                self.pending = 2;
+            }
+            Phase::Quiesce => self.begin_quiesce(),
+            Phase::Snapshot => self.push(Step::Snapshot),
+            Phase::Stage => self.push(Step::ListStaged),
+            Phase::Verify => self.begin_verify(),
+            Phase::Prepare => self.push(Step::Record(Side::Source, RecordState::Prepared)),
+            Phase::Commit => self.push(Step::Record(Side::Target, RecordState::Committed)),
+            Phase::Activate => self.begin_activate(),
+            Phase::Observe => self.begin_observe(),
+            Phase::Retire => match self.committed.take() {
+                Some(proof) => self.begin_retire(&proof),
+                None => self.fail("BUG: nothing proves the commit; nothing is deleted".to_owned()),
+            },
+        }
+    }
+
+    /// Takes the outcome of a step that is not failing.
+    fn settle(&mut self, step: Step, tries: Tries, outcome: Outcome) {
+        match outcome {
+            Outcome::Refused { class: RefusalClass::Busy, message, retry_after } => {
+                self.retry(step, tries, &message, retry_after);
+            }
+            // Whether it was applied is looked up, never guessed and never blindly tried again (DESIGN section 2).
+            Outcome::Unknown(message) if step.is_write() => {
+                let key = self.key_of(&step);
+                let side = self.side_of(&step);
+                self.retry(Step::ReadBack { of: Box::new(step), side, key }, tries, &message, None);
+            }
+            Outcome::Unknown(message) => self.retry(step, tries, &message, None),
+            outcome => self.settle_step(step, tries, outcome),
+        }
+    }
+
+    fn retry(&mut self, step: Step, mut tries: Tries, reason: &str, asked: Option<Duration>) {
+        let what = self.describe(&step);
+        let side = self.side_of(&step);
+        let Some(delay) = tries.next(self.options.patience, asked) else {
+            self.fail(format!("{what} on the {side} failed {} times: {reason}", tries.failures + 1));
+            return;
+        };
+        self.notices.push(Notice::Retrying {
+            side,
+            what,
+            reason: reason.to_owned(),
+            attempt: tries.failures,
+            delay,
+        });
+        self.ready.push_back((step.delayed(delay), tries));
+    }
+
+    /// The phase cannot go on.
+    fn fail(&mut self, cause: String) {
+        if self.failing.is_none() {
+            self.failing = Some(Failure { phase: self.phase, cause, interrupted: false });
+        }
+        self.fail_when_idle();
+    }
+
+    /// What is under way may still be applied: nothing is undone before all of it is accounted for.
+    fn fail_when_idle(&mut self) {
+        self.ready.clear();
+        if !self.in_flight.is_empty() {
+            return;
+        }
+        let Some(failure) = self.failing.take() else { return };
+        if self.rollback.is_some() {
+            self.end = Some(End::Suspended {
+                phase: failure.phase,
+                cause: format!("the rollback could not finish: {}", failure.cause),
+            });
+            return;
+        }
+        let Failure { phase, cause, interrupted } = failure;
+        match self.phase.reversal() {
+            Reversal::Nothing => self.end = Some(End::Failed { cause }),
+            Reversal::Rollback => self.begin_rollback(phase, cause, interrupted),
+            Reversal::InDoubt => self.end = Some(End::InDoubt { cause }),
+            Reversal::Forward if self.phase == Phase::Activate => {
+                self.end = Some(End::Suspended { phase, cause });
+            }
+            Reversal::Forward => self.end = Some(End::CleanupPending { cause }),
+        }
+    }
+
+    fn concerns(&self, key: &ObjectKey, resource_version: &str) -> bool {
+        match self.blueprint.source.inventory.find(key) {
+            Some(id) if self.blueprint.staged.contains(&id) => {
+                self.blueprint.object(id).manifest.resource_version() != resource_version
+            }
+            // What stays may change, unless it is of a kind through which it could join.
+            Some(_) => false,
+            None => self.could_join(key),
+        }
+    }
+
+    /// True for a new object that may be linked to what moves. Of Secrets and ConfigMaps only those count that are named already:
+    /// controllers write others all the time.
+    fn could_join(&self, key: &ObjectKey) -> bool {
+        if key.kind.is_secret_or_config_map() {
+            return self.blueprint.links.unresolved.iter().any(|unresolved| unresolved.to == *key);
+        }
+        self.blueprint.request.covers(key.namespace.as_deref())
+    }
+
+    fn extent(&self) -> Extent {
+        let kinds: BTreeSet<GroupKind> = self.blueprint.staged_kinds().into_iter().cloned().collect();
+        let namespaces = self.blueprint.staged_namespaces().into_iter().map(str::to_owned).collect();
+        Extent { kinds, namespaces }
+    }
+
+    fn progress(&mut self, done: usize, total: usize) {
+        self.notices.push(Notice::Progress { phase: self.phase, done, total });
+    }
+}

@@ -1,5 +1,11 @@
 //! The plan: decided before anything is written, and reproducible.
 
+mod blueprint;
+mod facts;
 mod report;
 
-pub use report::{ClusterIdentity, Counts, Drift, FORMAT, PlanFileError, PlanItem, PlanKind, PlanReport};
+pub use blueprint::Blueprint;
+pub use facts::{Permission, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts};
+pub use report::{
+    ClusterIdentity, Counts, Drift, FORMAT, PlanFileError, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole,
+};

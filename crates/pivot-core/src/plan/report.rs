@@ -50,6 +50,31 @@ pub struct PlanKind {
     pub version: String,
 }
 
+/// What a link means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanRole {
+    /// A real owner reference.
+    Owner,
+    /// Belongs by name, label or spec.
+    Part,
+    /// Needs.
+    Reference,
+}
+
+/// A link between two items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanLink {
+    /// Index of the dependent item.
+    pub from: usize,
+    /// Index of the item it depends on.
+    pub to: usize,
+    /// Name of the link rule.
+    pub rule: String,
+    /// What it means.
+    pub role: PlanRole,
+}
+
 /// A plan: all that a pivot will do, decided before anything is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanReport {
@@ -72,6 +97,8 @@ pub struct PlanReport {
     pub kinds: Vec<PlanKind>,
     /// Every object found, in the order of kind and name.
     pub items: Vec<PlanItem>,
+    /// Links between the items.
+    pub links: Vec<PlanLink>,
     /// What the checks say.
     pub findings: Vec<Finding>,
     /// Digest over sides, selection, kinds and items: two plans with equal digests do the same.

@@ -1,0 +1,149 @@
+//! ACTIVATE and OBSERVE: the target acts, and is seen to be well.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::Machine;
+use super::effect::{Op, Outcome, RefusalClass, Revision, Seen, Write};
+use super::notice::Side;
+use super::quiesce::guarded;
+use super::retry::Tries;
+use super::stage::Item;
+use super::step::Step;
+use crate::object::{Manifest, ObjectKey};
+use crate::pause::PauseField;
+use crate::rewrite::OWN_MANAGER;
+
+/// Hosts come first: a Cluster that acts on hosts which stand still does no harm, the other way round it might.
+fn wave(key: &ObjectKey) -> u8 {
+    match key.kind.kind.as_str() {
+        "BareMetalHost" => 0,
+        "ClusterClass" => 1,
+        _ => 2,
+    }
+}
+
+impl Machine {
+    pub(super) fn begin_activate(&mut self) {
+        self.push(Step::Unwatch);
+        self.open_next_wave(None);
+    }
+
+    /// Original pause values go to what came unpaused from the source, wave after wave.
+    fn open_next_wave(&mut self, after: Option<u8>) {
+        let items =
+            self.stage.items().iter().filter(|item| !item.foreign && self.original_pause(item).is_some());
+        let to_open: Vec<_> = items.map(|item| item.key.clone()).collect();
+        let next = to_open.iter().map(wave).filter(|wave| after.is_none_or(|after| *wave > after)).min();
+        let Some(next) = next else {
+            self.advance(format!("{} objects unpaused", to_open.len()));
+            return;
+        };
+        let keys: Vec<_> = to_open.into_iter().filter(|key| wave(key) == next).collect();
+        self.pending = keys.len();
+        for key in keys {
+            self.push(Step::Open(key));
+        }
+    }
+
+    /// The pause value to come back to; `None` for what is not paused by itself, or was paused by the user.
+    fn original_pause(&self, item: &Item) -> Option<(PauseField, Value)> {
+        let field = PauseField::of(&item.key.kind)?;
+        let original = match self.paused.get(&item.key) {
+            Some(paused) => paused.original.clone(),
+            None => field.read(&self.blueprint.object(item.id).manifest),
+        };
+        (!field.is_paused(&original)).then_some((field, original))
+    }
+
+    pub(super) fn open_write(&self, key: &ObjectKey) -> Write {
+        let item = self.stage.find(key).expect("BUG: an opened object was not staged");
+        let (field, original) = self.original_pause(item).expect("BUG: an opened object has nothing to open");
+        let revision = item.target.as_ref().expect("BUG: an opened object is not in the target");
+        // The revision is the one that VERIFY compared: a host is never opened with another status.
+        let patch = guarded(field.patch(&original), &revision.uid, &revision.resource_version);
+        Write {
+            side: Side::Target,
+            key: key.clone(),
+            op: Op::Merge { patch, manager: OWN_MANAGER.to_owned() },
+        }
+    }
+
+    pub(super) fn settle_open(&mut self, key: ObjectKey, tries: Tries, outcome: Outcome) {
+        match outcome {
+            Outcome::Written(revision) => self.opened(&key, revision),
+            Outcome::Refused { class: RefusalClass::Conflict, message, .. } => {
+                self.look_again(Step::Open(key), tries, &message);
+            }
+            other => self.refused(&format!("unpausing {key} in the target"), other),
+        }
+    }
+
+    pub(super) fn read_back_open(&mut self, key: ObjectKey, tries: Tries, found: Option<&Manifest>) {
+        let Some(found) = found else {
+            return self.fail(format!("{key} vanished from the target after the commit"));
+        };
+        let index = self.stage.position(&key).expect("BUG: an opened object was not staged");
+        let original = self.original_pause(self.stage.item(index));
+        if original.is_some_and(|(field, original)| field.read(found) == original) {
+            self.opened(&key, Revision::of(found));
+            return;
+        }
+        let index = self
+            .stage
+            .items()
+            .iter()
+            .position(|item| item.key == key)
+            .expect("BUG: an opened object was not staged");
+        if let Some(loss) = self.losses(index, found).first() {
+            self.fail(format!("{key} changed in the target after VERIFY at {}; it stays paused", loss.path));
+            return;
+        }
+        self.stage.update(&key, Revision::of(found));
+        self.again(Step::Open(key), tries);
+    }
+
+    fn opened(&mut self, key: &ObjectKey, revision: Revision) {
+        self.stage.update(key, revision);
+        self.pending -= 1;
+        if self.pending == 0 {
+            self.open_next_wave(Some(wave(key)));
+        }
+    }
+
+    pub(super) fn begin_observe(&mut self) {
+        self.push(Step::Observe);
+    }
+
+    /// Everything is still there, the same instance, and nobody deletes it.
+    pub(super) fn settle_observe(&mut self, outcome: Outcome) {
+        let seen = match outcome {
+            Outcome::Glance(seen) => seen,
+            other => return self.refused("listing the target", other),
+        };
+        let by_key: HashMap<&ObjectKey, &Seen> = seen.iter().map(|seen| (&seen.key, seen)).collect();
+        let unwell = self.stage.items().iter().filter(|item| {
+            let found = by_key.get(&item.key);
+            !found.is_some_and(|seen| {
+                !seen.terminating && item.target.as_ref().is_some_and(|t| t.uid == seen.uid)
+            })
+        });
+        let unwell: Vec<_> = unwell.map(|item| item.key.to_string()).collect();
+        if unwell.is_empty() {
+            self.advance(format!("{} objects are well in the target", self.stage.items().len()));
+            return;
+        }
+        let shown: Vec<_> = unwell.iter().take(5).cloned().collect();
+        self.fail(format!(
+            "{} objects are gone from the target or being deleted there ({}); the source's objects are kept, paused",
+            unwell.len(),
+            shown.join(", ")
+        ));
+    }
+}
+
+/// A pause value as text for messages.
+pub(super) fn describe_pause(value: &Value) -> String {
+    if value.is_null() { "not paused".to_owned() } else { value.to_string() }
+}

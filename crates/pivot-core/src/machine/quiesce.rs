@@ -1,0 +1,224 @@
+//! QUIESCE: pause, and wait until controllers have acknowledged.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
+use super::notice::{Notice, Side};
+use super::retry::Tries;
+use super::step::Step;
+use super::{Machine, Phase};
+use crate::check::BLOCK_MOVE;
+use crate::inventory::{Inventory, Object};
+use crate::object::{Manifest, ObjectKey, Uid};
+use crate::pause::PauseField;
+use crate::rewrite::OWN_MANAGER;
+
+/// Wait between two looks at the source.
+const POLL: Duration = Duration::from_millis(500);
+
+/// An object that we paused, or are about to.
+#[derive(Clone, Debug)]
+pub(super) struct Paused {
+    pub(super) field: PauseField,
+    /// Value before; `null` when there was none.
+    pub(super) original: Value,
+    uid: Uid,
+    /// Revision that must hold for the pause, then the one it made.
+    resource_version: String,
+    /// Generation before the pause.
+    generation: i64,
+    /// How far the pause moved the generation on: controllers had not to observe that.
+    pub(super) generation_bump: i64,
+    done: bool,
+}
+
+impl Machine {
+    /// Original values are saved before anything is paused.
+    pub(super) fn begin_quiesce(&mut self) {
+        let paused = |object: &Object, field: PauseField| Paused {
+            field,
+            original: field.read(&object.manifest),
+            uid: object.uid.clone(),
+            resource_version: object.manifest.resource_version().to_owned(),
+            generation: object.manifest.generation(),
+            generation_bump: 0,
+            done: false,
+        };
+        let todo: Vec<_> = self
+            .blueprint
+            .to_pause()
+            .map(|(_, object, field)| (object.key.clone(), paused(object, field)))
+            .collect();
+        for (key, paused) in todo {
+            self.paused.insert(key.clone(), paused);
+            self.push(Step::Pause(key));
+        }
+        self.quiesced();
+    }
+
+    pub(super) fn pause_write(&self, key: &ObjectKey) -> Write {
+        let paused = self.paused_object(key);
+        let patch = guarded(
+            paused.field.patch(&paused.field.paused(&self.options.pivot_id)),
+            &paused.uid,
+            &paused.resource_version,
+        );
+        Write {
+            side: Side::Source,
+            key: key.clone(),
+            op: Op::Merge { patch, manager: OWN_MANAGER.to_owned() },
+        }
+    }
+
+    pub(super) fn settle_pause(&mut self, key: ObjectKey, tries: Tries, outcome: Outcome) {
+        match outcome {
+            Outcome::Written(revision) => self.is_paused(&key, &revision),
+            Outcome::Refused { class: RefusalClass::Conflict, message, .. } => {
+                self.look_again(Step::Pause(key), tries, &message);
+            }
+            // It went away meanwhile; the snapshot will not find it.
+            Outcome::Refused { class: RefusalClass::NotFound, .. } => self.forget_paused(&key),
+            other => self.refused(&format!("pausing {key}"), other),
+        }
+    }
+
+    pub(super) fn read_back_pause(&mut self, key: ObjectKey, tries: Tries, found: Option<&Manifest>) {
+        let ours = self.paused_object(&key).field.paused(&self.options.pivot_id);
+        let paused = self.paused.get_mut(&key).expect("BUG: no such paused object");
+        match found {
+            Some(found) if found.uid() == paused.uid => {
+                let now = paused.field.read(found);
+                if now == ours {
+                    self.is_paused(&key, &Revision::of(found));
+                } else if paused.field.is_paused(&now) {
+                    // Somebody paused it in between: that value is the one to come back to.
+                    paused.original = now;
+                    self.is_paused(&key, &Revision::of(found));
+                } else {
+                    paused.original = now;
+                    found.resource_version().clone_into(&mut paused.resource_version);
+                    paused.generation = found.generation();
+                    self.again(Step::Pause(key), tries);
+                }
+            }
+            _ => self.forget_paused(&key),
+        }
+    }
+
+    fn is_paused(&mut self, key: &ObjectKey, revision: &Revision) {
+        let paused = self.paused.get_mut(key).expect("BUG: no such paused object");
+        paused.resource_version.clone_from(&revision.resource_version);
+        paused.generation_bump = revision.generation - paused.generation;
+        paused.done = true;
+        self.quiesced();
+    }
+
+    fn forget_paused(&mut self, key: &ObjectKey) {
+        self.paused.remove(key);
+        self.quiesced();
+    }
+
+    fn quiesced(&mut self) {
+        if self.paused.values().all(|paused| paused.done) {
+            if self.awaits_acknowledgement() {
+                self.push(Step::Acknowledge);
+            } else {
+                self.end_quiesce();
+            }
+        }
+    }
+
+    fn end_quiesce(&mut self) {
+        self.advance(format!("{} objects paused", self.paused.len()));
+    }
+
+    /// Without controllers nobody would ever answer.
+    fn awaits_acknowledgement(&self) -> bool {
+        let blocked = |object: &Object| object.manifest.annotation(BLOCK_MOVE).is_some();
+        !self.options.live_providers.is_empty()
+            || self.blueprint.staged_objects().any(|(_, object)| blocked(object))
+    }
+
+    pub(super) fn settle_acknowledge(&mut self, outcome: Outcome) {
+        let inventory = match outcome {
+            Outcome::Inventory(inventory) => inventory,
+            other => return self.refused("listing the source", other),
+        };
+        let waiting = self.not_acknowledged(&inventory);
+        if waiting.is_empty() {
+            self.end_quiesce();
+            return;
+        }
+        let shown: Vec<_> = waiting.iter().take(5).cloned().collect();
+        if self.waited >= self.options.wait {
+            let names: Vec<_> = shown.iter().map(ToString::to_string).collect();
+            self.fail(format!(
+                "{} objects did not acknowledge the pause within {} s: {}",
+                waiting.len(),
+                self.options.wait.as_secs(),
+                names.join(", ")
+            ));
+            return;
+        }
+        let what = format!("{} objects to acknowledge the pause", waiting.len());
+        self.notices.push(Notice::Waiting { what, objects: shown });
+        self.waited += POLL;
+        self.push(Step::Acknowledge.delayed(POLL));
+    }
+
+    fn not_acknowledged(&self, inventory: &Inventory) -> Vec<ObjectKey> {
+        let staged = self.blueprint.staged_objects().filter_map(|(_, object)| inventory.get(&object.key));
+        staged
+            .filter(|object| !self.is_acknowledged(inventory, object))
+            .map(|object| object.key.clone())
+            .collect()
+    }
+
+    fn is_acknowledged(&self, inventory: &Inventory, object: &Object) -> bool {
+        if object.manifest.annotation(BLOCK_MOVE).is_some() {
+            return false;
+        }
+        let provider = inventory.kinds.get(&object.key.kind).and_then(|info| info.provider());
+        if !provider.is_some_and(|provider| self.options.live_providers.contains(provider)) {
+            return true;
+        }
+        let conditions = object.manifest.pointer("/status/conditions").and_then(Value::as_array);
+        let paused = conditions
+            .into_iter()
+            .flatten()
+            .find(|c| c.get("type").and_then(Value::as_str) == Some("Paused"));
+        // Contract v1beta1 has no such condition: its controllers cannot answer.
+        paused.is_none_or(|condition| {
+            let observed = condition.get("observedGeneration").and_then(Value::as_i64).unwrap_or(i64::MAX);
+            condition.get("status").and_then(Value::as_str) == Some("True")
+                && observed >= object.manifest.generation()
+        })
+    }
+
+    pub(super) fn paused_object(&self, key: &ObjectKey) -> &Paused {
+        self.paused.get(key).expect("BUG: no such paused object")
+    }
+
+    /// After a snapshot: objects that came unpaused in the meantime.
+    pub(super) fn has_unpaused(&self) -> bool {
+        self.blueprint.to_pause().next().is_some()
+    }
+
+    pub(super) fn back_to_quiesce(&mut self) {
+        self.phase = Phase::Quiesce;
+        self.notices.push(Notice::PhaseStarted { phase: Phase::Quiesce });
+        self.begin_quiesce();
+    }
+}
+
+/// A merge patch that holds only for this revision of this instance.
+pub(super) fn guarded(mut patch: Value, uid: &Uid, resource_version: &str) -> Value {
+    if !patch["metadata"].is_object() {
+        patch["metadata"] = json!({});
+    }
+    patch["metadata"]["uid"] = uid.0.clone().into();
+    patch["metadata"]["resourceVersion"] = resource_version.into();
+    patch
+}

@@ -1,0 +1,135 @@
+//! RETIRE: the source's objects go, leaf first, each only as it was verified.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::{Outcome, RefusalClass, Revision};
+use super::notice::{Notice, Side};
+use super::record::Committed;
+use super::removal::Removal;
+use super::retry::Tries;
+use super::step::Step;
+use super::{Machine, Phase};
+use crate::content::{comparable, differences};
+use crate::object::Manifest;
+use crate::select::Action;
+
+impl Machine {
+    /// Deletes from the source, for which it wants to see the proof that the target is the active side.
+    pub(super) fn begin_retire(&mut self, _proof: &Committed) {
+        let moved: Vec<_> = self.blueprint.with(Action::Move).map(|(id, _)| id).collect();
+        let position: BTreeMap<_, _> = moved.iter().enumerate().map(|(index, &id)| (id, index)).collect();
+        let mut links = BTreeSet::new();
+        for (id, needs) in &self.blueprint.order.needs {
+            let Some(&dependent) = position.get(id) else { continue };
+            links.extend(
+                needs.iter().filter_map(|need| position.get(need)).map(|&dependency| (dependent, dependency)),
+            );
+        }
+        let entries = moved.iter().map(|&id| {
+            let object = self.blueprint.object(id);
+            (object.key.clone(), object.uid.clone(), Some(object.manifest.resource_version().to_owned()))
+        });
+        self.removal = Some(Removal::new(Side::Source, entries.collect(), &links));
+        self.start_removal();
+        self.removed_all();
+    }
+
+    pub(super) fn removal(&self) -> &Removal {
+        self.removal.as_ref().expect("BUG: a removal step without a removal")
+    }
+
+    fn removal_mut(&mut self) -> &mut Removal {
+        self.removal.as_mut().expect("BUG: a removal step without a removal")
+    }
+
+    pub(super) fn start_removal(&mut self) {
+        let ready: Vec<_> = self.removal().ready().collect();
+        for entry in ready {
+            self.push(Step::Remove(entry));
+        }
+    }
+
+    pub(super) fn settle_remove(&mut self, entry: usize, tries: Tries, outcome: Outcome) {
+        match outcome {
+            // A strip that left the object behind answers with it.
+            Outcome::Removed | Outcome::Refused { class: RefusalClass::NotFound, .. } => self.gone(entry),
+            Outcome::Terminating(revision) => self.strip(entry, revision),
+            Outcome::Written(_) => {
+                self.look_again(Step::Remove(entry), tries, "still there after its finalizers were removed");
+            }
+            Outcome::Refused { class: RefusalClass::Conflict, message, .. } => {
+                self.look_again(Step::Remove(entry), tries, &message);
+            }
+            Outcome::Refused { class: RefusalClass::Denied, message, .. } if self.phase == Phase::Retire => {
+                self.keep(entry, &format!("could not be removed: {message}"));
+            }
+            other => self.refused(&format!("removing {}", self.removal().entry(entry).key), other),
+        }
+    }
+
+    fn strip(&mut self, entry: usize, revision: Revision) {
+        self.removal_mut().terminating(entry, revision);
+        self.push(Step::Remove(entry));
+    }
+
+    pub(super) fn read_back_remove(&mut self, entry: usize, tries: Tries, found: Option<&Manifest>) {
+        let expected = self.removal().entry(entry).clone();
+        let Some(found) = found.filter(|found| found.uid() == expected.uid) else {
+            return self.gone(entry);
+        };
+        if found.is_terminating() {
+            self.strip(entry, Revision::of(found));
+            return;
+        }
+        // Only RETIRE asks for a revision: what was written after VERIFY is not in the target, and must not be lost.
+        if expected.resource_version.is_some() && !self.says_the_same(found) {
+            self.keep(entry, "changed in the source after the snapshot");
+            return;
+        }
+        self.removal_mut().expect(entry, found.resource_version());
+        self.again(Step::Remove(entry), tries);
+    }
+
+    fn says_the_same(&self, found: &Manifest) -> bool {
+        let Some(known) = self.blueprint.source.inventory.find_uid(&found.uid()) else { return false };
+        let known = &self.blueprint.object(known).manifest;
+        differences(&comparable(known, known.generation()), &comparable(found, found.generation())).is_empty()
+    }
+
+    fn gone(&mut self, entry: usize) {
+        for next in self.removal_mut().gone(entry) {
+            self.push(Step::Remove(next));
+        }
+        let (done, total) = (self.removal().done(), self.removal().total());
+        self.progress(done, total);
+        self.removed_all();
+    }
+
+    fn keep(&mut self, entry: usize, why: &str) {
+        let kept = self.removal_mut().keep(entry);
+        for (index, key) in kept.into_iter().enumerate() {
+            let message = if index == 0 {
+                format!("{why}; kept in the source")
+            } else {
+                "kept in the source with what belongs to it".to_owned()
+            };
+            self.kept.push(key.to_string());
+            self.notices.push(Notice::Warning { object: Some(key), message });
+        }
+        self.removed_all();
+    }
+
+    fn removed_all(&mut self) {
+        if !self.removal().is_finished() {
+            return;
+        }
+        match self.phase {
+            Phase::Stage if self.rollback.is_none() => self.staged_all(),
+            Phase::Retire if self.rollback.is_none() => {
+                let removed = self.removal().total() - self.kept.len();
+                self.advance(format!("{removed} objects removed from the source"));
+            }
+            _ => self.swept(),
+        }
+    }
+}

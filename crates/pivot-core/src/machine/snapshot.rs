@@ -1,0 +1,76 @@
+//! SNAPSHOT: list consistently, decide again, and watch from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::Outcome;
+use super::notice::Notice;
+use super::step::Step;
+use super::{Machine, Phase};
+use crate::check::Severity;
+use crate::kind::GroupKind;
+use crate::object::ObjectKey;
+
+impl Machine {
+    pub(super) fn settle_snapshot(&mut self, outcome: Outcome) {
+        let inventory = match outcome {
+            Outcome::Inventory(inventory) => inventory,
+            other => return self.refused("listing the source", other),
+        };
+        let before = self.staged_keys();
+        self.blueprint = self.blueprint.renewed(*inventory);
+        self.dirty.clear();
+        let refused: Vec<_> =
+            self.blueprint.findings(&[]).into_iter().filter(|f| f.severity == Severity::Error).collect();
+        if let Some(first) = refused.first() {
+            let more =
+                if refused.len() > 1 { format!(" (and {} more)", refused.len() - 1) } else { String::new() };
+            self.fail(format!("the source changed and can no longer be moved: {first}{more}"));
+            return;
+        }
+        let after = self.staged_keys();
+        for (keys, message) in [
+            (after.difference(&before), "appeared since the plan was made, and moves too"),
+            (before.difference(&after), "is gone since the plan was made, or no longer moves"),
+        ] {
+            for key in keys {
+                self.notices.push(Notice::Warning { object: Some(key.clone()), message: message.to_owned() });
+            }
+        }
+        if self.has_unpaused() {
+            self.back_to_quiesce();
+            return;
+        }
+        self.push(Step::Watch);
+    }
+
+    fn staged_keys(&self) -> BTreeSet<ObjectKey> {
+        self.blueprint.staged_objects().map(|(_, object)| object.key.clone()).collect()
+    }
+
+    pub(super) fn watch_versions(&self) -> BTreeMap<GroupKind, String> {
+        self.blueprint.source.inventory.list_versions.clone()
+    }
+
+    pub(super) fn settle_watch(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Watching => self.advance(format!("{} objects", self.blueprint.staged.len())),
+            other => self.refused("watching the source", other.clone()),
+        }
+    }
+
+    /// The source changed: what was staged is reconciled to a new snapshot.
+    pub(super) fn resnapshot(&mut self) {
+        self.snapshots += 1;
+        let objects: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
+        if self.snapshots > self.options.snapshots {
+            let names: Vec<_> = objects.iter().take(5).map(ToString::to_string).collect();
+            self.fail(format!("the source keeps changing while it is paused: {}", names.join(", ")));
+            return;
+        }
+        self.notices.push(Notice::Resnapshot { objects: objects.into_iter().take(5).collect() });
+        self.phase = Phase::Snapshot;
+        self.notices.push(Notice::PhaseStarted { phase: Phase::Snapshot });
+        self.push(Step::Unwatch);
+        self.push(Step::Snapshot);
+    }
+}

@@ -1,0 +1,284 @@
+//! STAGE: make the target equal to the snapshot, as a dataflow over the links: each object as soon as what it depends on is ready.
+//!
+//! It reconciles: what is there already and ours is adopted or corrected, what is ours and no longer in the snapshot is removed, what
+//! is there and not ours is a conflict. Nothing foreign is ever overwritten.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::effect::{Outcome, Revision};
+use super::notice::Side;
+use super::removal::Removal;
+use super::step::Step;
+use super::{Machine, Phase};
+use crate::check::copy_differences;
+use crate::content::{FieldDifference, comparable, differences};
+use crate::inventory::ObjectId;
+use crate::kind::GroupKind;
+use crate::marks;
+use crate::object::{Manifest, ObjectKey, Uid};
+use crate::pause::PauseField;
+use crate::select::Action;
+
+/// An object to be staged.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) key: ObjectKey,
+    pub(super) id: ObjectId,
+    /// What must be ready before: objects and namespaces.
+    pub(super) waits: usize,
+    pub(super) releases: Vec<usize>,
+    /// Owners whose references close a cycle: they are set with the seal, once the owners exist.
+    pub(super) deferred: BTreeSet<Uid>,
+    /// The object in the target, once it is there.
+    pub(super) target: Option<Revision>,
+    /// Found in the target and left as it is: a copy that was there before.
+    pub(super) foreign: bool,
+    /// Under way, or done.
+    pub(super) started: bool,
+    /// What depends on it may follow.
+    pub(super) released: bool,
+    /// Complete.
+    pub(super) ready: bool,
+}
+
+/// The state of STAGE; what it learned of the target serves the later phases.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stage {
+    pub(super) items: Vec<Item>,
+    by_key: HashMap<ObjectKey, usize>,
+    /// Live uid in the target of each staged object, by its uid in the source.
+    pub(super) owners: HashMap<Uid, Uid>,
+    /// Items whose seal waits for the rest of a cycle of owners.
+    pub(super) open: BTreeSet<usize>,
+    /// Items that wait for a namespace.
+    pub(super) namespaces: BTreeMap<String, Vec<usize>>,
+    /// Namespaces that we created.
+    pub(super) created_namespaces: BTreeMap<ObjectKey, Uid>,
+    pub(super) known_namespaces: HashSet<String>,
+    pub(super) ready: usize,
+}
+
+pub(super) fn namespace_key(name: &str) -> ObjectKey {
+    ObjectKey::new(GroupKind::new("", "Namespace"), None, name)
+}
+
+impl Stage {
+    pub(super) fn item(&self, index: usize) -> &Item {
+        &self.items[index]
+    }
+
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub(super) fn position(&self, key: &ObjectKey) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    pub(super) fn find(&self, key: &ObjectKey) -> Option<&Item> {
+        self.position(key).map(|index| &self.items[index])
+    }
+
+    pub(super) fn update(&mut self, key: &ObjectKey, revision: Revision) {
+        if let Some(&index) = self.by_key.get(key) {
+            self.items[index].target = Some(revision);
+        }
+    }
+}
+
+impl Machine {
+    pub(super) fn settle_list_staged(&mut self, outcome: Outcome) {
+        let found = match outcome {
+            Outcome::Inventory(inventory) => inventory,
+            other => return self.refused("listing the target", other),
+        };
+        self.build_items();
+        let leftovers: Vec<_> =
+            found.iter().filter(|(_, object)| self.is_leftover(&object.manifest, &object.key)).collect();
+        if !leftovers.is_empty() {
+            let entries =
+                leftovers.iter().map(|(_, object)| (object.key.clone(), object.uid.clone(), None)).collect();
+            let owners: Vec<_> = leftovers
+                .iter()
+                .map(|(_, object)| {
+                    (
+                        object.uid.clone(),
+                        object.manifest.owner_references().into_iter().map(|o| o.uid).collect(),
+                    )
+                })
+                .collect();
+            self.removal = Some(Removal::new(Side::Target, entries, &Removal::owner_links(&owners)));
+            self.start_removal();
+        }
+        let mut todo = Vec::new();
+        for index in 0..self.stage.items.len() {
+            let Some(existing) = found.get(&self.stage.items[index].key) else { continue };
+            match self.adopt(index, &existing.manifest) {
+                Ok(true) => todo.push(index),
+                Ok(false) => {}
+                Err(cause) => return self.fail(cause),
+            }
+        }
+        let missing: Vec<String> = self
+            .stage
+            .namespaces
+            .keys()
+            .filter(|name| !self.stage.known_namespaces.contains(*name))
+            .cloned()
+            .collect();
+        for name in missing {
+            self.push(Step::Namespace(name));
+        }
+        for index in todo {
+            self.is_ready(index);
+        }
+        for index in 0..self.stage.items.len() {
+            let item = &self.stage.items[index];
+            if item.waits == 0 {
+                self.start_item(index);
+            }
+        }
+        self.staged_all();
+    }
+
+    /// Ends STAGE once everything is complete and nothing superfluous is left.
+    pub(super) fn staged_all(&mut self) {
+        let cleaned = self.removal.as_ref().is_none_or(Removal::is_finished);
+        if self.phase != Phase::Stage
+            || self.stage.ready < self.stage.items.len()
+            || !cleaned
+            || self.failing.is_some()
+        {
+            return;
+        }
+        self.removal = None;
+        if self.dirty.is_empty() {
+            self.advance(format!("{} objects are complete in the target", self.stage.ready));
+        } else {
+            self.resnapshot();
+        }
+    }
+
+    fn build_items(&mut self) {
+        let blueprint = &self.blueprint;
+        let mut known: HashSet<String> =
+            blueprint.target.as_ref().map(|t| t.namespaces.keys().cloned().collect()).unwrap_or_default();
+        known.extend(self.stage.created_namespaces.keys().map(|key| key.name.clone()));
+        let mut stage = Stage {
+            created_namespaces: self.stage.created_namespaces.clone(),
+            known_namespaces: known,
+            ..Stage::default()
+        };
+        let mut position: BTreeMap<ObjectId, usize> = BTreeMap::new();
+        for id in blueprint.order.sequence() {
+            let key = blueprint.object(id).key.clone();
+            position.insert(id, stage.items.len());
+            stage.by_key.insert(key.clone(), stage.items.len());
+            let deferred =
+                blueprint.order.deferred_owners.range((id, ObjectId(0))..=(id, ObjectId(u32::MAX)));
+            let deferred = deferred.map(|(_, owner)| blueprint.object(*owner).uid.clone()).collect();
+            let item = Item {
+                key,
+                id,
+                waits: 0,
+                releases: Vec::new(),
+                deferred,
+                target: None,
+                foreign: false,
+                started: false,
+                released: false,
+                ready: false,
+            };
+            stage.items.push(item);
+        }
+        for (id, needs) in &blueprint.order.needs {
+            let index = position[id];
+            stage.items[index].waits = needs.len();
+            for need in needs {
+                stage.items[position[need]].releases.push(index);
+            }
+            if let Some(namespace) = &stage.items[index].key.namespace
+                && !stage.known_namespaces.contains(namespace)
+            {
+                stage.namespaces.entry(namespace.clone()).or_default().push(index);
+                stage.items[index].waits += 1;
+            }
+        }
+        self.stage = stage;
+    }
+
+    /// Ours, and no longer in the snapshot.
+    fn is_leftover(&self, manifest: &Manifest, key: &ObjectKey) -> bool {
+        marks::is_ours(manifest, &self.options.pivot_id) && !self.stage.by_key.contains_key(key)
+    }
+
+    /// What to do with an object that is in the target already. True where it is complete as it is.
+    pub(super) fn adopt(&mut self, index: usize, existing: &Manifest) -> Result<bool, String> {
+        let item = &self.stage.items[index];
+        let source = &self.blueprint.object(item.id).manifest;
+        let ours = marks::is_ours(existing, &self.options.pivot_id)
+            && existing.annotation(marks::SOURCE_UID) == Some(source.uid().0.as_str());
+        if !ours {
+            if self.blueprint.selection.action(item.id) != Action::Copy {
+                return Err(format!(
+                    "{} exists in the target and is not of this pivot; nothing foreign is overwritten",
+                    item.key
+                ));
+            }
+            let lost = copy_differences(source, existing);
+            if !lost.is_empty() {
+                return Err(format!("{} exists in the target and differs at {}", item.key, lost.join(", ")));
+            }
+        }
+        let source_uid = source.uid();
+        let complete = !ours
+            || (marks::is_ready(existing, &self.options.pivot_id) && self.losses(index, existing).is_empty());
+        self.stage.owners.insert(source_uid, existing.uid());
+        let item = &mut self.stage.items[index];
+        item.foreign = !ours;
+        item.target = Some(Revision::of(existing));
+        Ok(complete)
+    }
+
+    /// Where an object in the target differs from what was to be staged.
+    pub(super) fn losses(&self, index: usize, existing: &Manifest) -> Vec<FieldDifference> {
+        self.field_differences(index, existing).into_iter().filter(FieldDifference::is_loss).collect()
+    }
+
+    pub(super) fn field_differences(&self, index: usize, existing: &Manifest) -> Vec<FieldDifference> {
+        let item = &self.stage.items[index];
+        let source = &self.blueprint.object(item.id).manifest;
+        let mut expected = comparable(source, self.settled_generation(item));
+        // An owner that is not carried is in the plan as a finding; it is no difference.
+        if let Some(owners) = expected.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)
+        {
+            let carried: HashSet<_> = source
+                .owner_references()
+                .into_iter()
+                .filter(|owner| self.stage.owners.contains_key(&owner.uid))
+                .map(|owner| (owner.kind, owner.name))
+                .collect();
+            owners.retain(|owner| {
+                let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
+                carried.contains(&(
+                    GroupKind::from_api_version(text("apiVersion"), text("kind")),
+                    text("name").to_owned(),
+                ))
+            });
+        }
+        if let Some(field) = PauseField::of(&item.key.kind)
+            && !field.is_paused(&field.read(source))
+        {
+            field.write(&mut expected, &field.paused(&self.options.pivot_id));
+        }
+        differences(&expected, &comparable(existing, existing.generation()))
+    }
+
+    /// The generation that counts as the present one: without the step that our own pause made.
+    pub(super) fn settled_generation(&self, item: &Item) -> i64 {
+        let snapshot = self.blueprint.object(item.id).manifest.generation();
+        snapshot - self.paused.get(&item.key).map_or(0, |paused| paused.generation_bump)
+    }
+}

@@ -1,0 +1,308 @@
+//! Steps: what an effect was for, so that its outcome finds its way back.
+
+use std::time::Duration;
+
+use super::effect::{Act, Outcome, RecordState, RefusalClass};
+use super::notice::Side;
+use super::retry::Tries;
+use super::{Machine, Phase};
+use crate::object::{Manifest, ObjectKey};
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Record(Side, RecordState),
+    Pause(ObjectKey),
+    Acknowledge,
+    Snapshot,
+    Watch,
+    Unwatch,
+    ListStaged,
+    Namespace(String),
+    Create(usize),
+    Replace(usize),
+    Status(usize),
+    Seal(usize),
+    GlanceSource,
+    ListTarget,
+    Open(ObjectKey),
+    Observe,
+    /// DELETE or strip of one entry of the removal under way.
+    Remove(usize),
+    /// Rollback: what of ours is in the target.
+    Sweep,
+    /// Rollback: how the source stands.
+    Survey,
+    /// Rollback: the original pause value.
+    Restore(ObjectKey),
+    /// Rollback: a namespace that we created.
+    DropNamespace(ObjectKey),
+    /// An outcome is unknown, or a guard did not hold: how does the object stand?
+    ReadBack {
+        of: Box<Self>,
+        side: Side,
+        key: ObjectKey,
+    },
+    /// The same after a wait.
+    Delayed(Duration, Box<Self>),
+}
+
+impl Step {
+    pub(super) fn delayed(self, delay: Duration) -> Self {
+        match self {
+            Self::Delayed(_, step) => Self::Delayed(delay, step),
+            step => Self::Delayed(delay, Box::new(step)),
+        }
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        match self {
+            Self::Delayed(delay, _) => *delay,
+            _ => Duration::ZERO,
+        }
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        match self {
+            Self::Delayed(_, step) => step.is_write(),
+            Self::Pause(_)
+            | Self::Namespace(_)
+            | Self::Create(_)
+            | Self::Replace(_)
+            | Self::Status(_)
+            | Self::Seal(_)
+            | Self::Open(_)
+            | Self::Remove(_)
+            | Self::Restore(_)
+            | Self::DropNamespace(_) => true,
+            Self::Record(..)
+            | Self::Acknowledge
+            | Self::Snapshot
+            | Self::Watch
+            | Self::Unwatch
+            | Self::ListStaged
+            | Self::GlanceSource
+            | Self::ListTarget
+            | Self::Observe
+            | Self::Sweep
+            | Self::Survey
+            | Self::ReadBack { .. } => false,
+        }
+    }
+}
+
+impl Machine {
+    /// What a step asks to be done.
+    pub(super) fn act(&self, step: &Step) -> Act {
+        match step {
+            Step::Record(side, state) => Act::Record { side: *side, state: *state },
+            Step::Acknowledge | Step::Snapshot | Step::Survey => Act::Inventory,
+            Step::Watch => Act::Watch(self.watch_versions()),
+            Step::Unwatch => Act::Unwatch,
+            Step::ListStaged | Step::ListTarget | Step::Sweep => Act::ListTarget(self.extent()),
+            Step::GlanceSource => Act::Glance { side: Side::Source, extent: self.extent() },
+            Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
+            Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
+            Step::Delayed(_, step) => self.act(step),
+            Step::Pause(key) => Act::Write(self.pause_write(key)),
+            Step::Namespace(name) => Act::Write(self.namespace_write(name)),
+            Step::Create(item) => Act::Write(self.create_write(*item)),
+            Step::Replace(item) => Act::Write(self.replace_write(*item)),
+            Step::Status(item) => Act::Write(self.status_write(*item)),
+            Step::Seal(item) => Act::Write(self.seal_write(*item)),
+            Step::Open(key) => Act::Write(self.open_write(key)),
+            Step::Remove(entry) => Act::Write(self.removal().write(*entry)),
+            Step::Restore(key) => Act::Write(self.restore_write(key)),
+            Step::DropNamespace(key) => Act::Write(self.drop_namespace_write(key)),
+        }
+    }
+
+    pub(super) fn side_of(&self, step: &Step) -> Side {
+        match step {
+            Step::Record(side, _) | Step::ReadBack { side, .. } => *side,
+            Step::Delayed(_, step) => self.side_of(step),
+            Step::Remove(_) => self.removal().side(),
+            Step::Pause(_)
+            | Step::Acknowledge
+            | Step::Snapshot
+            | Step::Watch
+            | Step::Unwatch
+            | Step::GlanceSource
+            | Step::Survey
+            | Step::Restore(_) => Side::Source,
+            Step::ListStaged
+            | Step::Namespace(_)
+            | Step::Create(_)
+            | Step::Replace(_)
+            | Step::Status(_)
+            | Step::Seal(_)
+            | Step::ListTarget
+            | Step::Open(_)
+            | Step::Observe
+            | Step::Sweep
+            | Step::DropNamespace(_) => Side::Target,
+        }
+    }
+
+    /// The object that a write step is about.
+    pub(super) fn key_of(&self, step: &Step) -> ObjectKey {
+        match step {
+            Step::Delayed(_, step) => self.key_of(step),
+            Step::Pause(key)
+            | Step::Open(key)
+            | Step::Restore(key)
+            | Step::DropNamespace(key)
+            | Step::ReadBack { key, .. } => key.clone(),
+            Step::Namespace(name) => super::stage::namespace_key(name),
+            Step::Create(item) | Step::Replace(item) | Step::Status(item) | Step::Seal(item) => {
+                self.stage.item(*item).key.clone()
+            }
+            Step::Remove(entry) => self.removal().entry(*entry).key.clone(),
+            Step::Record(..)
+            | Step::Acknowledge
+            | Step::Snapshot
+            | Step::Watch
+            | Step::Unwatch
+            | Step::ListStaged
+            | Step::GlanceSource
+            | Step::ListTarget
+            | Step::Observe
+            | Step::Sweep
+            | Step::Survey => unreachable!("BUG: {step:?} is about no single object"),
+        }
+    }
+
+    /// Words for people.
+    pub(super) fn describe(&self, step: &Step) -> String {
+        match step {
+            Step::Delayed(_, step) => self.describe(step),
+            Step::ReadBack { key, .. } => format!("reading {key}"),
+            Step::Record(..) => "writing the record".to_owned(),
+            Step::Acknowledge
+            | Step::Snapshot
+            | Step::GlanceSource
+            | Step::Survey
+            | Step::ListStaged
+            | Step::ListTarget
+            | Step::Observe
+            | Step::Sweep => "listing".to_owned(),
+            Step::Watch | Step::Unwatch => "watching".to_owned(),
+            Step::Pause(key) => format!("pausing {key}"),
+            Step::Open(key) | Step::Restore(key) => format!("unpausing {key}"),
+            Step::Namespace(name) => format!("creating namespace {name}"),
+            Step::DropNamespace(key) => format!("removing {key}"),
+            Step::Create(_) => format!("creating {}", self.key_of(step)),
+            Step::Replace(_) => format!("replacing {}", self.key_of(step)),
+            Step::Status(_) => format!("writing the status of {}", self.key_of(step)),
+            Step::Seal(_) => format!("completing {}", self.key_of(step)),
+            Step::Remove(_) => format!("removing {}", self.key_of(step)),
+        }
+    }
+
+    /// Takes an outcome that is neither busy nor unknown.
+    pub(super) fn settle_step(&mut self, step: Step, tries: Tries, outcome: Outcome) {
+        match step {
+            Step::Delayed(_, step) => self.settle_step(*step, tries, outcome),
+            Step::ReadBack { of, .. } => match outcome {
+                Outcome::Read(found) => self.read_back(*of, tries, found.map(|boxed| *boxed)),
+                other => self.refused("reading back", other),
+            },
+            Step::Record(side, state) => match outcome {
+                Outcome::Recorded => self.recorded(side, state),
+                other => self.refused("writing the record", other),
+            },
+            Step::Pause(key) => self.settle_pause(key, tries, outcome),
+            Step::Acknowledge => self.settle_acknowledge(outcome),
+            Step::Snapshot => self.settle_snapshot(outcome),
+            Step::Watch => self.settle_watch(&outcome),
+            Step::Unwatch => {}
+            Step::ListStaged => self.settle_list_staged(outcome),
+            Step::Namespace(name) => self.settle_namespace(&name, outcome),
+            Step::Create(item) => self.settle_create(item, tries, outcome),
+            Step::Replace(item) => self.settle_replace(item, tries, outcome),
+            Step::Status(item) => self.settle_status(item, tries, outcome),
+            Step::Seal(item) => self.settle_seal(item, tries, outcome),
+            Step::GlanceSource => self.settle_glance_source(outcome),
+            Step::ListTarget => self.settle_list_target(outcome),
+            Step::Open(key) => self.settle_open(key, tries, outcome),
+            Step::Observe => self.settle_observe(outcome),
+            Step::Remove(entry) => self.settle_remove(entry, tries, outcome),
+            Step::Sweep => self.settle_sweep(outcome),
+            Step::Survey => self.settle_survey(outcome),
+            Step::Restore(key) => self.settle_restore(key, tries, outcome),
+            Step::DropNamespace(_) => self.settle_drop_namespace(),
+        }
+    }
+
+    /// Decides by the object as it stands what became of a step.
+    fn read_back(&mut self, step: Step, tries: Tries, found: Option<Manifest>) {
+        match step {
+            Step::Delayed(_, step) => self.read_back(*step, tries, found),
+            Step::Pause(key) => self.read_back_pause(key, tries, found.as_ref()),
+            Step::Namespace(name) => self.read_back_namespace(&name, tries, found.as_ref()),
+            Step::Create(item) => self.read_back_create(item, tries, found.as_ref()),
+            Step::Replace(item) => self.read_back_replace(item, tries, found.as_ref()),
+            Step::Status(item) => self.read_back_status(item, tries, found.as_ref()),
+            Step::Seal(item) => self.read_back_seal(item, tries, found.as_ref()),
+            Step::Open(key) => self.read_back_open(key, tries, found.as_ref()),
+            Step::Remove(entry) => self.read_back_remove(entry, tries, found.as_ref()),
+            Step::Restore(key) => self.read_back_restore(key, tries, found.as_ref()),
+            Step::DropNamespace(_) => self.settle_drop_namespace(),
+            step => unreachable!("BUG: {step:?} is no write"),
+        }
+    }
+
+    /// A guard did not hold: looks at the object again.
+    pub(super) fn look_again(&mut self, step: Step, mut tries: Tries, message: &str) {
+        let (side, key) = (self.side_of(&step), self.key_of(&step));
+        let what = self.describe(&step);
+        match tries.next(self.options.patience, None) {
+            Some(delay) => {
+                let back = Step::ReadBack { of: Box::new(step), side, key };
+                self.ready.push_back((back.delayed(delay), tries));
+            }
+            None => self.fail(format!("{what} on the {side} keeps failing: {message}")),
+        }
+    }
+
+    /// The same step again, after another look at the object.
+    pub(super) fn again(&mut self, step: Step, tries: Tries) {
+        self.ready.push_back((step, tries));
+    }
+
+    /// A permanent refusal.
+    pub(super) fn refused(&mut self, what: &str, outcome: Outcome) {
+        let cause = match outcome {
+            Outcome::Refused { class, message, .. } => {
+                let hint = match class {
+                    RefusalClass::Denied => "refused",
+                    RefusalClass::Conflict => "in conflict",
+                    RefusalClass::Exists => "already there",
+                    RefusalClass::NotFound => "not found",
+                    RefusalClass::Busy => "busy",
+                };
+                format!("{what}: {hint}: {message}")
+            }
+            other => format!("BUG: {what} was answered by {other:?}"),
+        };
+        self.fail(cause);
+    }
+
+    fn recorded(&mut self, side: Side, state: RecordState) {
+        match (self.phase, state) {
+            (Phase::Lock, RecordState::Locked) => {
+                self.pending -= 1;
+                if self.pending == 0 {
+                    self.advance("both clusters are taken".to_owned());
+                }
+            }
+            (Phase::Prepare, RecordState::Prepared) => {
+                self.advance("the source waits for the target's answer".to_owned());
+            }
+            (Phase::Commit, RecordState::Committed) => {
+                self.committed = Some(super::record::Committed::new_from_record());
+                self.advance("the pivot is decided".to_owned());
+            }
+            _ => self.settle_end_record(side, state),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What PLAN has to know of the two clusters before it decides.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::Inventory;
+use crate::object::{Manifest, ObjectKey, Uid};
+
+/// A provider as the clusterctl inventory records it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider {
+    /// `providerName`, for example `metal3`.
+    pub name: String,
+    /// `type`, for example `InfrastructureProvider`.
+    pub kind: String,
+    /// `version`, for example `v1.7.0`.
+    pub version: String,
+    /// Namespace it is installed in.
+    pub namespace: String,
+}
+
+/// An object of a kind that takes no part, seen by its metadata alone because it has owners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The object.
+    pub key: ObjectKey,
+    /// Uids of its owners.
+    pub owners: Vec<Uid>,
+}
+
+/// Room that a ResourceQuota leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaRoom {
+    /// Namespace.
+    pub namespace: String,
+    /// Name of the ResourceQuota.
+    pub quota: String,
+    /// What it counts: `count/machines.cluster.x-k8s.io`, `secrets`.
+    pub resource: String,
+    /// Limit.
+    pub hard: i64,
+    /// Used so far.
+    pub used: i64,
+}
+
+/// Something the user must be allowed to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Permission {
+    /// Kubernetes verb.
+    pub verb: String,
+    /// API group.
+    pub group: String,
+    /// Plural resource, with `/subresource` where one is meant.
+    pub resource: String,
+    /// Namespace; `None` for the whole cluster.
+    pub namespace: Option<String>,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => f.write_str(" in all namespaces"),
+        }
+    }
+}
+
+/// The source.
+#[derive(Clone, Debug, Default)]
+pub struct SourceFacts {
+    /// Name for people.
+    pub name: String,
+    /// Objects of the kinds that take part.
+    pub inventory: Inventory,
+    /// Namespaces by name.
+    pub namespaces: BTreeMap<String, Manifest>,
+    /// Installed providers.
+    pub providers: Vec<Provider>,
+    /// Objects of other kinds that have owners.
+    pub strays: Vec<Stray>,
+    /// Kinds that could be listed in the selected namespaces only.
+    pub limited: Vec<String>,
+}
+
+/// The target.
+#[derive(Clone, Debug, Default)]
+pub struct TargetFacts {
+    /// Name for people.
+    pub name: String,
+    /// Objects of the source's kinds that are there already.
+    pub inventory: Inventory,
+    /// Namespaces by name.
+    pub namespaces: BTreeMap<String, Manifest>,
+    /// Installed providers.
+    pub providers: Vec<Provider>,
+    /// Room that quotas leave.
+    pub quotas: Vec<QuotaRoom>,
+}
