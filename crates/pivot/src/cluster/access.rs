@@ -75,3 +75,31 @@ impl Cluster {
         Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::super::fake;
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_is_denied_comes_back() {
+        let count = AtomicU32::new(0);
+        let (cluster, seen) = fake::cluster(move |_| {
+            let allowed = count.fetch_add(1, Ordering::Relaxed) != 1;
+            fake::json(201, &json!({"status": {"allowed": allowed}}))
+        });
+        let permission = |verb: &str| Permission {
+            verb: verb.to_owned(),
+            group: "metal3.io".to_owned(),
+            resource: "baremetalhosts".to_owned(),
+            subresource: Some("status".to_owned()),
+            namespace: Some("a".to_owned()),
+        };
+        let denied = cluster.denied(["get", "patch", "delete"].map(permission)).await.unwrap();
+        assert_eq!(denied, [permission("patch")]);
+        assert_eq!(denied[0].to_string(), "patch baremetalhosts.metal3.io/status in namespace a");
+        assert!(seen.lock().unwrap().iter().all(|request| request == &format!("POST {REVIEWS}")));
+    }
+}

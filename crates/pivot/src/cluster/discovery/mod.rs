@@ -5,6 +5,7 @@ mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures::try_join;
 use pivot_core::kind::{CLUSTERCTL_LABEL, GroupKind, KindCatalog, KindInfo, Scope};
 use pivot_core::link::LinkRules;
@@ -177,11 +178,12 @@ impl Cluster {
     }
 }
 
-async fn failing_at<T>(
+/// Boxed, since six questions at once make a future of tens of kilobytes.
+fn failing_at<'a, T>(
     what: &'static str,
-    question: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, DiscoveryError> {
-    question.await.map_err(|source| DiscoveryError { what, source })
+    question: impl Future<Output = Result<T, Failure>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, DiscoveryError>> {
+    question.map_err(move |source| DiscoveryError { what, source }).boxed()
 }
 
 #[derive(Default)]
@@ -220,3 +222,6 @@ fn sort_out(rules: &LinkRules, served: Served, crds: Vec<Crd>) -> Kinds {
     }
     sorted
 }
+
+#[cfg(test)]
+mod tests;

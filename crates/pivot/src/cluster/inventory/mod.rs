@@ -51,7 +51,7 @@ pub struct ListPosition {
 pub struct Unreadable {
     /// Kind that may not be listed.
     pub kind: GroupKind,
-    /// Namespace; `None` for all but the selected ones, in which it was listed.
+    /// Namespace; `None` for all but the selected ones, in which it was listed, and for cluster-scoped kinds.
     pub namespace: Option<String>,
 }
 
@@ -220,7 +220,9 @@ impl<'a> JobPlan<'a> {
                 Some(_) if kind.scope == Scope::Namespaced => {
                     jobs.push(self.job(kind, None, WhenForbidden::ListSelected));
                 }
-                _ => jobs.push(self.job(kind, None, WhenForbidden::Fail)),
+                // Cluster-scoped: who works in one namespace may not see them.
+                Some(_) => jobs.push(self.job(kind, None, WhenForbidden::GoOn)),
+                None => jobs.push(self.job(kind, None, WhenForbidden::Fail)),
             }
         }
         if let Some(selected) = self.selected {
@@ -294,3 +296,6 @@ fn reached_from(links: &Links, inventory: &Inventory, selected: &BTreeSet<String
     }
     reached
 }
+
+#[cfg(test)]
+mod tests;
