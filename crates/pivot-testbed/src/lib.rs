@@ -4,6 +4,7 @@
 //! - [`plane`]: etcd, kube-apiserver and kube-controller-manager as processes, alone or as a [`plane::Pair`];
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
+//! - [`fake`]: an API server in memory, for tests with a paused clock;
 //! - [`client`], [`dump`]: reading and writing raw JSON, and comparing everything before and after.
 //!
 //! It does not depend on the crates it tests, so that it can bear witness against them.
@@ -15,6 +16,7 @@ pub mod client;
 pub mod crds;
 pub mod dump;
 mod error;
+pub mod fake;
 pub mod fixture;
 pub mod inventory;
 pub mod kind;

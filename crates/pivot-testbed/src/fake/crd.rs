@@ -139,12 +139,12 @@ pub(super) fn establish(crd: &mut Value, now: &str) {
         .find(|version| version["storage"] == true)
         .map(|version| version["name"].clone());
     let names = spec["names"].clone();
-    let condition = |kind: &str, reason: &str| {
-        json!({"type": kind, "status": "True", "reason": reason, "message": "", "lastTransitionTime": now})
-    };
+    let condition = |kind: &str, reason: &str| json!({"type": kind, "status": "True", "reason": reason, "message": "", "lastTransitionTime": now});
     if crd["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
-        crd["status"]["conditions"] =
-            json!([condition("NamesAccepted", "NoConflicts"), condition("Established", "InitialNamesAccepted")]);
+        crd["status"]["conditions"] = json!([
+            condition("NamesAccepted", "NoConflicts"),
+            condition("Established", "InitialNamesAccepted")
+        ]);
     }
     crd["status"]["acceptedNames"] = names;
     let stored = crd["status"]["storedVersions"].as_array().cloned().unwrap_or_default();

@@ -28,7 +28,10 @@ impl Cause {
 impl Failure {
     pub(super) fn new(code: u16, reason: &str, message: &str, details: Value) -> Self {
         let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": message, "reason": reason, "code": code});
+            "message": message, "code": code});
+        if !reason.is_empty() {
+            status["reason"] = reason.into();
+        }
         if !details.is_null() {
             status["details"] = details;
         }
@@ -50,9 +53,10 @@ impl Failure {
     }
 
     pub(super) fn already_exists(resource: &Resource, name: &str, generated: bool) -> Self {
-        let message = format!("{} \"{name}\" already exists", resource.qualified());
+        let mut message = format!("{} \"{name}\" already exists", resource.qualified());
         let mut details = details(resource, name);
         if generated {
+            message.push_str(", the server was not able to generate a unique name for the object");
             details["retryAfterSeconds"] = 1.into();
         }
         Self::new(409, "AlreadyExists", &message, details)
@@ -61,6 +65,25 @@ impl Failure {
     pub(super) fn conflict(resource: &Resource, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", resource.qualified());
         Self::new(409, "Conflict", &message, details(resource, name))
+    }
+
+    /// 409: a delete whose precondition does not hold. The message names the kind, not the resource.
+    pub(super) fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let message =
+            format!("Operation cannot be fulfilled on {} \"{name}\": {why}", resource.qualified_kind());
+        let mut details = details(resource, name);
+        details["kind"] = resource.kind.clone().into();
+        Self::new(409, "Conflict", &message, details)
+    }
+
+    /// 422: a replace that does not name the version it replaces. The message names the resource, not the kind.
+    pub(super) fn version_required(resource: &Resource, name: &str) -> Self {
+        let why = "Invalid value: 0: must be specified for an update";
+        let field = "metadata.resourceVersion";
+        let message = format!("{} \"{name}\" is invalid: {field}: {why}", resource.qualified());
+        let mut details = details(resource, name);
+        details["causes"] = json!([{"reason": "FieldValueInvalid", "message": why, "field": field}]);
+        Self::new(422, "Invalid", &message, details)
     }
 
     pub(super) fn modified(resource: &Resource, name: &str) -> Self {

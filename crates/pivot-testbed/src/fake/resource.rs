@@ -15,8 +15,10 @@ pub(super) struct Resource {
     pub(super) singular: String,
     pub(super) list_kind: String,
     pub(super) namespaced: bool,
-    /// Built-in kinds leave `kind` out of list items and may be replaced without a resourceVersion.
+    /// Built-in kinds leave `kind` out of list items.
     pub(super) builtin: bool,
+    /// True if an object may be replaced without naming its resourceVersion.
+    pub(super) unconditional_update: bool,
     /// False for the built-in kinds that have no `metadata.generation`.
     pub(super) generation: bool,
     /// The version objects are stored in.
@@ -82,6 +84,7 @@ impl Resource {
             list_kind: text(&spec["names"]["listKind"]).unwrap_or_else(|| format!("{kind}List")),
             namespaced: spec["scope"] == "Namespaced",
             builtin: false,
+            unconditional_update: false,
             generation: true,
             storage: text(&storage["name"])?,
             versions,
@@ -163,6 +166,10 @@ pub(super) fn builtin() -> impl Iterator<Item = Resource> {
         list_kind: format!("{kind}List"),
         namespaced: traits & NAMESPACED != 0,
         builtin: true,
+        unconditional_update: matches!(
+            group,
+            "" | "apps" | "batch" | "networking.k8s.io" | "rbac.authorization.k8s.io" | "storage.k8s.io"
+        ),
         generation: traits & GENERATION != 0,
         storage: version.to_owned(),
         versions: vec![Version {

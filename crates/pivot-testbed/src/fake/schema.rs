@@ -212,10 +212,7 @@ mod tests {
             "spec": {"size": 1, "bogus": 1, "list": [{"x": "1", "y": 1}], "map": {"any": "1"}, "raw": {"z": {}},
                 "template": {"apiVersion": "v1", "kind": "K", "metadata": {}, "extra": 1}}});
         let unknown = prune(Some(&schema()), &mut object);
-        assert_eq!(
-            unknown,
-            ["metadata.odd", "other", "spec.bogus", "spec.list[0].y", "spec.template.extra"]
-        );
+        assert_eq!(unknown, ["metadata.odd", "other", "spec.bogus", "spec.list[0].y", "spec.template.extra"]);
         assert_eq!(
             object,
             json!({"apiVersion": "v1", "kind": "W", "metadata": {"name": "a"},
