@@ -6,3 +6,8 @@
 #![warn(missing_docs)]
 
 pub mod cluster;
+mod engine;
+pub mod event;
+pub mod run;
+mod store;
+pub mod survey;

@@ -17,6 +17,7 @@ mod read;
 mod request;
 mod transport;
 mod watch;
+mod write;
 
 #[cfg(test)]
 mod fake;
@@ -36,6 +37,7 @@ pub use request::{
     APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, METADATA_LIST, METADATA_ONLY, RawRequest, Reply,
 };
 pub use watch::{Change, ChangeKind, WatchEvent};
+pub(crate) use write::read_failure;
 
 /// Requests of one operation that are in flight at the same time.
 const IN_FLIGHT: usize = 16;

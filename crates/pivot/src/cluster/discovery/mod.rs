@@ -75,7 +75,7 @@ const PROVIDERS: &str = "/apis/clusterctl.cluster.x-k8s.io/v1alpha3/providers";
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// A built-in namespaced kind of the core group.
-pub(super) fn core_kind(kind: &str, plural: &str) -> KindInfo {
+pub(crate) fn core_kind(kind: &str, plural: &str) -> KindInfo {
     KindInfo {
         kind: GroupKind::new("", kind),
         plural: plural.to_owned(),

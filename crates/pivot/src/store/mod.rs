@@ -1,0 +1,5 @@
+//! Where a pivot is recorded.
+
+mod local;
+
+pub(crate) use local::LocalRecords;
