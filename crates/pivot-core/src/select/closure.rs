@@ -27,7 +27,7 @@ pub(super) fn judge(
         request,
         roots: roots.iter().map(|(id, _)| *id).collect(),
         by_key: &by_key,
-        elsewhere: elsewhere(inventory, graph, request),
+        belonging: Belonging::new(inventory, graph, request),
         shared: vec![None; inventory.len()],
         members: Vec::new(),
     };
@@ -50,8 +50,7 @@ struct Walk<'a> {
     request: &'a Request,
     roots: BTreeSet<ObjectId>,
     by_key: &'a [ObjectId],
-    /// In a partial move, what belongs to Clusters that stay and to none that moves.
-    elsewhere: Vec<bool>,
+    belonging: Belonging,
     /// Objects that must stay in the source too, with the one that needs them there.
     shared: Vec<Option<ObjectId>>,
     members: Vec<Option<Reason>>,
@@ -104,8 +103,8 @@ impl Walk<'_> {
         }
     }
 
-    /// In a partial move an object with one owner in the set is not followed to its other owners: they belong to
-    /// what stays, and the object is shared.
+    /// In a partial move what belongs to the requested Clusters by one owner is not followed to its other owners: they belong
+    /// to what stays, and the object is shared.
     fn walk_up(&mut self, queue: &mut VecDeque<ObjectId>) {
         let graph = self.graph;
         for &id in self.by_key {
@@ -115,7 +114,8 @@ impl Walk<'_> {
             let owners =
                 || graph.dependencies(id).iter().filter(|link| link.role == LinkRole::OwnerReference);
             if self.request.is_partial()
-                && (self.roots.contains(&id) || owners().any(|link| self.is_member(link.dependency)))
+                && (self.roots.contains(&id)
+                    || owners().any(|link| self.belonging.to_requested[link.dependency.index()]))
             {
                 continue;
             }
@@ -141,7 +141,7 @@ impl Walk<'_> {
     }
 
     fn is_elsewhere(&self, id: ObjectId) -> bool {
-        self.elsewhere[id.index()]
+        self.belonging.elsewhere(id)
     }
 
     fn is_copyable(&self, id: ObjectId) -> bool {
@@ -241,16 +241,30 @@ impl Walk<'_> {
     }
 }
 
-/// Marks what belongs to Clusters that stay, themselves included, and to none that moves. Only a partial move leaves any.
-fn elsewhere(inventory: &Inventory, graph: &Graph, request: &Request) -> Vec<bool> {
-    let clusters = |requested: bool| {
-        let all = inventory.iter().filter(move |_| request.is_partial());
-        all.filter(move |(_, object)| is_cluster(object) && request.names(object) == requested)
-            .map(|(id, _)| id)
-    };
-    let moving = belongings(inventory, graph, clusters(true));
-    let staying = belongings(inventory, graph, clusters(false));
-    staying.into_iter().zip(moving).map(|(staying, moving)| staying && !moving).collect()
+/// In a partial move, what belongs to the Clusters that move and to those that stay, themselves included. It does not hang on
+/// the set as it grows, so that the closure has one result.
+struct Belonging {
+    to_requested: Vec<bool>,
+    to_others: Vec<bool>,
+}
+
+impl Belonging {
+    fn new(inventory: &Inventory, graph: &Graph, request: &Request) -> Self {
+        let clusters = |requested: bool| {
+            let all = inventory.iter().filter(move |_| request.is_partial());
+            all.filter(move |(_, object)| is_cluster(object) && request.names(object) == requested)
+                .map(|(id, _)| id)
+        };
+        Self {
+            to_requested: belongings(inventory, graph, clusters(true)),
+            to_others: belongings(inventory, graph, clusters(false)),
+        }
+    }
+
+    /// Belongs to Clusters that stay and to none that moves.
+    fn elsewhere(&self, id: ObjectId) -> bool {
+        self.to_others[id.index()] && !self.to_requested[id.index()]
+    }
 }
 
 /// What belongs to some of these objects, directly or not; the objects too.
