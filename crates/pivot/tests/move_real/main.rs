@@ -1,0 +1,6 @@
+//! Whole pivots between two real planes.
+
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
+
+mod scene;
+mod there_and_back;
