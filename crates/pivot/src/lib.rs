@@ -9,5 +9,7 @@ pub mod cluster;
 mod engine;
 pub mod event;
 pub mod run;
+pub mod status;
 mod store;
 pub mod survey;
+pub mod verify;

@@ -67,8 +67,8 @@ pub enum Act {
 pub struct Extent {
     /// Kinds.
     pub kinds: BTreeSet<GroupKind>,
-    /// Namespaces; cluster-scoped kinds are listed whole.
-    pub namespaces: BTreeSet<String>,
+    /// Namespaces, `None` for all; cluster-scoped kinds are listed whole.
+    pub namespaces: Option<BTreeSet<String>>,
 }
 
 /// What a side's record says of the pivot.

@@ -38,7 +38,6 @@ use self::retry::Tries;
 use self::rollback::Rollback;
 use self::stage::Stage;
 use self::step::Step;
-use crate::kind::GroupKind;
 use crate::object::ObjectKey;
 use crate::plan::Blueprint;
 
@@ -362,9 +361,7 @@ impl Machine {
     }
 
     fn extent(&self) -> Extent {
-        let kinds: BTreeSet<GroupKind> = self.blueprint.staged_kinds().into_iter().cloned().collect();
-        let namespaces = self.blueprint.staged_namespaces().into_iter().map(str::to_owned).collect();
-        Extent { kinds, namespaces }
+        self.blueprint.extent()
     }
 
     fn progress(&mut self, done: usize, total: usize) {

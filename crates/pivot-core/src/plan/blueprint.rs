@@ -12,7 +12,7 @@ use crate::graph::{CreationOrder, Graph};
 use crate::inventory::{Inventory, Object, ObjectId};
 use crate::kind::{GroupKind, KindCatalog, Scope};
 use crate::link::{LinkRole, LinkRules, Links};
-use crate::machine::Side;
+use crate::machine::{Extent, Side};
 use crate::pause::PauseField;
 use crate::select::{Action, Request, Selection};
 
@@ -105,6 +105,13 @@ impl Blueprint {
     /// Namespaces that staged objects live in.
     pub fn staged_namespaces(&self) -> BTreeSet<&str> {
         self.staged_objects().filter_map(|(_, object)| object.key.namespace.as_deref()).collect()
+    }
+
+    /// Where staged objects are, or will be, in the target. Who asked for all namespaces is spared one list for each.
+    pub fn extent(&self) -> Extent {
+        let kinds = self.staged_kinds().into_iter().cloned().collect();
+        let namespaces = self.staged_namespaces().into_iter().map(str::to_owned).collect();
+        Extent { kinds, namespaces: self.request.namespaces.is_some().then_some(namespaces) }
     }
 
     /// Everything that the pivot is going to ask of the API servers.

@@ -1,25 +1,29 @@
 //! PLAN: look at both clusters and decide, without a single write.
 
+mod access;
+mod target;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pivot_core::check::Finding;
-use pivot_core::inventory::Inventory;
-use pivot_core::kind::{GroupKind, KindInfo, PROVIDER_LABEL, Scope};
+use pivot_core::kind::{GroupKind, KindInfo, PROVIDER_LABEL};
 use pivot_core::link::LinkRules;
-use pivot_core::machine::{Extent, Side};
+use pivot_core::machine::Side;
 use pivot_core::object::{Manifest, ObjectKey};
-use pivot_core::plan::{
-    Blueprint, Permission, PlanReport, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts,
-};
+use pivot_core::plan::{Blueprint, PlanReport, Provider, SourceFacts, Stray};
 use pivot_core::select::Request;
 use serde_json::Value;
 
 use crate::cluster::discovery::{Discovery, DiscoveryError, core_kind};
 use crate::cluster::inventory::{InventoryError, ListPosition, ListScope, Listing};
 use crate::cluster::{self, Cluster, Failure};
+
+use self::access::denied;
+use self::target::target_facts;
+pub(crate) use self::target::{extent_lists, list_extent, list_target, namespace_kind};
 
 /// What to survey, and how.
 #[derive(Clone, Debug)]
@@ -234,205 +238,4 @@ async fn live_providers(source: &Cluster) -> Result<BTreeSet<String>, SurveyErro
     let is_ready =
         |d: &&Manifest| d.pointer("/status/readyReplicas").and_then(Value::as_i64).is_some_and(|n| n > 0);
     Ok(listed.iter().filter(is_ready).filter_map(|d| d.label(PROVIDER_LABEL)).map(str::to_owned).collect())
-}
-
-async fn target_facts(
-    cluster: &Cluster,
-    discovery: &Discovery,
-    blueprint: &Blueprint,
-    options: &Options,
-) -> Result<TargetFacts, SurveyError> {
-    let extent = Extent {
-        kinds: blueprint.staged_kinds().into_iter().cloned().collect(),
-        namespaces: blueprint.staged_namespaces().into_iter().map(str::to_owned).collect(),
-    };
-    let namespaces = match &discovery.namespaces {
-        Some(namespaces) => namespaces.clone(),
-        None => look_up_namespaces(cluster, &extent.namespaces).await.map_err(read_error(
-            Side::Target,
-            cluster,
-            "the namespaces",
-        ))?,
-    };
-    let known: Vec<&String> =
-        extent.namespaces.iter().filter(|name| namespaces.contains_key(*name)).collect();
-    let (inventory, quotas) = futures::try_join!(
-        async {
-            let listed =
-                list_extent(cluster, discovery, &blueprint.versions, &extent, options.concurrency).await;
-            listed.map_err(|error| SurveyError::Inventory {
-                side: Side::Target,
-                name: cluster.name().to_owned(),
-                error,
-            })
-        },
-        async {
-            quotas(cluster, &known).await.map_err(read_error(Side::Target, cluster, "the ResourceQuotas"))
-        },
-    )?;
-    Ok(TargetFacts {
-        name: cluster.name().to_owned(),
-        inventory,
-        namespaces,
-        providers: discovery.providers.iter().map(provider).collect(),
-        quotas,
-    })
-}
-
-/// For users who may not list namespaces. One that cannot be read is taken to exist: creating it would be refused anyway.
-async fn look_up_namespaces(
-    cluster: &Cluster,
-    names: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Manifest>, Failure> {
-    let kind = namespace_kind();
-    let mut found = BTreeMap::new();
-    for name in names {
-        match cluster.get(&kind, "v1", None, name).await {
-            Ok(Some(namespace)) => drop(found.insert(name.clone(), namespace)),
-            Ok(None) => {}
-            Err(failure) if failure.is_forbidden() => {
-                drop(found.insert(name.clone(), Manifest::new(Value::Null)));
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(found)
-}
-
-pub(crate) fn namespace_kind() -> KindInfo {
-    KindInfo { scope: Scope::Cluster, ..core_kind("Namespace", "namespaces") }
-}
-
-/// Lists some kinds: namespaced ones in each of the namespaces, cluster-scoped ones whole. A kind that the cluster does not
-/// serve is left out.
-pub(crate) async fn list_extent(
-    cluster: &Cluster,
-    discovery: &Discovery,
-    versions: &BTreeMap<GroupKind, String>,
-    extent: &Extent,
-    concurrency: usize,
-) -> Result<Inventory, InventoryError> {
-    let lists: Vec<(GroupKind, Vec<Manifest>)> = stream::iter(extent_lists(discovery, versions, extent))
-        .map(|(kind, version, namespace)| async move {
-            match cluster.list(kind, version, namespace).await {
-                Ok(listed) => Ok((kind.kind.clone(), listed.items)),
-                Err(failure) if failure.is_not_found() => Ok((kind.kind.clone(), Vec::new())),
-                Err(source) => Err(InventoryError {
-                    kind: kind.kind.clone(),
-                    namespace: namespace.map(str::to_owned),
-                    source,
-                }),
-            }
-        })
-        .buffered(concurrency.clamp(1, 16))
-        .try_collect()
-        .await?;
-    let mut inventory = Inventory::new(&discovery.cluster_id, discovery.catalog.clone());
-    for (kind, items) in lists {
-        for item in items {
-            inventory.add(&kind, item);
-        }
-    }
-    Ok(inventory)
-}
-
-/// One list each: kind, version, namespace.
-pub(crate) fn extent_lists<'a>(
-    discovery: &'a Discovery,
-    versions: &'a BTreeMap<GroupKind, String>,
-    extent: &'a Extent,
-) -> Vec<(&'a KindInfo, &'a str, Option<&'a str>)> {
-    let mut lists = Vec::new();
-    for kind in &extent.kinds {
-        let Some(info) = discovery.catalog.get(kind) else { continue };
-        let version = versions.get(kind).map_or(info.storage_version.as_str(), String::as_str);
-        match info.scope {
-            Scope::Cluster => lists.push((info, version, None)),
-            Scope::Namespaced => {
-                lists.extend(extent.namespaces.iter().map(|ns| (info, version, Some(ns.as_str()))));
-            }
-        }
-    }
-    lists
-}
-
-async fn quotas(cluster: &Cluster, namespaces: &[&String]) -> Result<Vec<QuotaRoom>, Failure> {
-    let mut rooms = Vec::new();
-    for &namespace in namespaces {
-        let quotas = match cluster.quotas(namespace).await {
-            Ok(quotas) => quotas,
-            Err(failure) if failure.is_forbidden() => continue,
-            Err(failure) => return Err(failure),
-        };
-        for quota in quotas {
-            rooms.extend(quota.hard.iter().map(|(resource, &hard)| QuotaRoom {
-                namespace: namespace.clone(),
-                quota: quota.name.clone(),
-                resource: resource.clone(),
-                hard: i64::try_from(hard).unwrap_or(i64::MAX),
-                used: quota.used.get(resource).map_or(0, |&used| i64::try_from(used).unwrap_or(i64::MAX)),
-            }));
-        }
-    }
-    Ok(rooms)
-}
-
-/// What of the blueprint's permissions is missing. Who may do everything is asked once.
-async fn denied(
-    source: &Cluster,
-    target: Option<&Cluster>,
-    blueprint: &Blueprint,
-) -> Result<Vec<(Side, Permission)>, SurveyError> {
-    let needed = blueprint.permissions();
-    let (here, there) = futures::try_join!(denied_on(Side::Source, source, &needed), async {
-        match target {
-            Some(cluster) => denied_on(Side::Target, cluster, &needed).await,
-            None => Ok(Vec::new()),
-        }
-    })?;
-    Ok(here.into_iter().chain(there).collect())
-}
-
-async fn denied_on(
-    side: Side,
-    cluster: &Cluster,
-    needed: &[(Side, Permission)],
-) -> Result<Vec<(Side, Permission)>, SurveyError> {
-    let everything = cluster::Permission {
-        verb: "*".to_owned(),
-        group: "*".to_owned(),
-        resource: "*".to_owned(),
-        subresource: None,
-        namespace: None,
-    };
-    let ask = |permissions: Vec<cluster::Permission>| async {
-        cluster.denied(permissions).await.map_err(read_error(side, cluster, "what you may do"))
-    };
-    if ask(vec![everything]).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    let questions = needed.iter().filter(|(on, _)| *on == side).map(|(_, permission)| {
-        let (resource, subresource) = match permission.resource.split_once('/') {
-            Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
-            None => (permission.resource.clone(), None),
-        };
-        cluster::Permission {
-            verb: permission.verb.clone(),
-            group: permission.group.clone(),
-            resource,
-            subresource,
-            namespace: permission.namespace.clone(),
-        }
-    });
-    let denied = ask(questions.collect()).await?;
-    Ok(denied
-        .into_iter()
-        .map(|p| {
-            let resource = match p.subresource {
-                Some(subresource) => format!("{}/{subresource}", p.resource),
-                None => p.resource,
-            };
-            (side, Permission { verb: p.verb, group: p.group, resource, namespace: p.namespace })
-        })
-        .collect())
 }

@@ -1,0 +1,99 @@
+//! Comparing both sides at any time, read-only.
+//!
+//! What the source still holds is compared with the target; what a pivot put into the target is looked at by itself: is it complete,
+//! and do its owners live?
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pivot_core::content::{comparable, differences};
+use pivot_core::inventory::{Inventory, Object};
+use pivot_core::link::Links;
+use pivot_core::marks;
+use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::pause::PauseField;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::survey::{Options, SurveyError, list_target, survey};
+
+/// A difference. It never tells a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The object.
+    pub object: ObjectKey,
+    /// JSON pointer; empty for the object as a whole.
+    pub path: String,
+    /// What is so.
+    pub what: String,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Objects looked at.
+    pub compared: usize,
+    /// What differs; empty for equal sides.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares. Pause values do not count: they are what tells the active side from the other.
+pub async fn verify(
+    source: &Cluster,
+    target: &Cluster,
+    options: &Options,
+) -> Result<VerifyReport, SurveyError> {
+    let survey = survey(source, Some(target), options).await?;
+    let there = list_target(target, &survey, options).await?;
+    let mut differences = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (_, object) in survey.blueprint.staged_objects() {
+        seen.insert(object.key.clone());
+        match there.get(&object.key) {
+            Some(other) => differences.extend(compare(object, &other.manifest)),
+            None => differences.push(whole(&object.key, "missing in the target")),
+        }
+    }
+    let links = Links::resolve(&options.rules, &there);
+    for (id, object) in there.iter() {
+        let Some(pivot) = object.manifest.annotation(marks::PIVOT_ID) else { continue };
+        seen.insert(object.key.clone());
+        if !marks::is_ready(&object.manifest, pivot) {
+            differences.push(whole(&object.key, &format!("not completed by pivot {pivot}")));
+        }
+        let lost = links.unresolved.iter().filter(|u| u.from == id && u.owner.is_some());
+        differences.extend(lost.map(|u| Difference {
+            object: object.key.clone(),
+            path: "/metadata/ownerReferences".to_owned(),
+            what: format!("the owner {} is not in the target", u.to),
+        }));
+    }
+    differences.sort_by(|a, b| (&a.object, &a.path).cmp(&(&b.object, &b.path)));
+    Ok(VerifyReport { compared: seen.len(), differences })
+}
+
+fn whole(key: &ObjectKey, what: &str) -> Difference {
+    Difference { object: key.clone(), path: String::new(), what: what.to_owned() }
+}
+
+fn compare(object: &Object, other: &Manifest) -> Vec<Difference> {
+    let field = PauseField::of(&object.key.kind);
+    let content = |manifest: &Manifest| {
+        let mut content = comparable(manifest, 0);
+        if let Some(field) = field {
+            field.write(&mut content, &Value::Null);
+        }
+        content
+    };
+    let found = differences(&content(&object.manifest), &content(other));
+    found
+        .into_iter()
+        .map(|d| Difference { object: object.key.clone(), path: d.path, what: d.difference.to_string() })
+        .collect()
+}
+
+/// Objects that a pivot put into a cluster.
+pub(crate) fn staged_by_pivots(inventory: &Arc<Inventory>) -> impl Iterator<Item = (&Object, &str)> {
+    inventory.iter().filter_map(|(_, object)| Some((object, object.manifest.annotation(marks::PIVOT_ID)?)))
+}
