@@ -135,6 +135,24 @@ fn what_belongs_to_a_cluster_that_stays_is_not_taken() {
     }
 }
 
+/// The owner is copied, and yet the pool goes: something that moves needs it, and it cannot be in two places.
+#[test]
+fn what_a_copied_owner_has_moves_where_it_is_needed() {
+    let identity = Fake::new("Identity", "", "identity");
+    let reference = json!([{"key": "ip", "name": "pool"}]);
+    let pool = json!({"apiVersion": "ipam.metal3.io/v1alpha1", "kind": "IPPool",
+        "metadata": {"name": "pool", "namespace": "ns1", "uid": "pool"}});
+    let template = json!({"apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2", "kind": "Metal3DataTemplate",
+        "metadata": {"name": "data", "namespace": "ns1", "uid": "data"},
+        "spec": {"clusterName": "foo", "metaData": {"ipAddressesFromIPPool": reference}}});
+    let world = World::new(all([
+        FakeCluster::new("ns1", "foo").objects(),
+        vec![Fake::raw(pool).owned_by(&identity), Fake::raw(template), identity],
+    ]));
+    assert_eq!(action(&world, &everything(), "Identity identity"), Action::Copy);
+    assert_eq!(action(&world, &everything(), "IPPool ns1/pool"), Action::Move);
+}
+
 /// Objects of a cluster about itself stay, whatever links them.
 #[test]
 fn records_of_the_cluster_itself_are_skipped() {

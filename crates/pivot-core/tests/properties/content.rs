@@ -3,54 +3,57 @@
 use pivot_core::graph::CreationOrder;
 use pivot_core::select::Action;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 
 use crate::world::{World, config, request};
 
-/// Fields that rules and accessors look at, so that random content meets them.
-const FIELDS: [&str; 24] = [
+/// Objects with everything that rules and accessors look at.
+fn well_formed() -> Vec<Value> {
+    let metadata = |name: &str| {
+        json!({
+            "name": name, "namespace": "ns0", "uid": name, "generation": 2, "resourceVersion": "7",
+            "creationTimestamp": "2024-05-01T10:00:00Z",
+            "labels": {"cluster.x-k8s.io/cluster-name": "o0", "clusterctl.cluster.x-k8s.io/move": ""},
+            "annotations": {"metal3.io/BareMetalHost": "ns0/host", "cluster.x-k8s.io/paused": ""},
+            "finalizers": ["example.org/finalizer"],
+            "ownerReferences": [
+                {"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "name": "o0", "uid": "o0", "controller": true},
+            ],
+        })
+    };
+    vec![
+        json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": metadata("o0"), "spec": {
+            "infrastructureRef": {"apiGroup": "infrastructure.cluster.x-k8s.io", "kind": "Metal3Cluster", "name": "o0"},
+            "controlPlaneRef": {"apiVersion": "v1", "kind": "Secret", "namespace": "ns0", "name": "secret"},
+            "topology": {"class": "class", "classNamespace": "ns1", "classRef": {"name": "class", "namespace": "ns0"}},
+        }}),
+        json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "ClusterClass", "metadata": metadata("class"), "spec": {
+            "workers": {"machineDeployments": [{"bootstrap": {"templateRef": {"kind": "Secret", "name": "secret"}}}]},
+        }}),
+        json!({"apiVersion": "metal3.io/v1alpha1", "kind": "BareMetalHost", "metadata": metadata("host"), "spec": {
+            "bmc": {"credentialsName": "secret"},
+            "consumerRef": {"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "name": "o0", "namespace": "ns0"},
+            "userData": {"name": "secret", "namespace": "ns0"},
+        }, "status": {"provisioning": {"state": "provisioned"}}}),
+        json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata("secret"), "data": {}}),
+    ]
+}
+
+const NAMES: [&str; 10] = [
     "apiVersion",
-    "apiGroup",
     "kind",
     "metadata",
     "name",
     "namespace",
     "uid",
     "labels",
-    "annotations",
-    "ownerReferences",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "cluster.x-k8s.io/cluster-name",
-    "metal3.io/BareMetalHost",
-    "clusterctl.cluster.x-k8s.io/move",
     "spec",
-    "status",
-    "topology",
-    "classRef",
-    "consumerRef",
-    "bmc",
-    "credentialsName",
-    "clusterName",
-    "resources",
+    "cluster.x-k8s.io/cluster-name",
+    "0",
 ];
 
-const TEXTS: [&str; 14] = [
-    "",
-    "/",
-    "a",
-    "b",
-    "a/b",
-    "//",
-    "v1",
-    "Secret",
-    "cluster.x-k8s.io/v1beta2",
-    "Cluster",
-    "metal3.io/v1alpha1",
-    "BareMetalHost",
-    "ClusterClass",
-    "\u{0}\u{fffd}",
-];
+const TEXTS: [&str; 8] = ["", "/", "a/b", "//", "o0", "v1", "Secret", "\u{0}\u{fffd}"];
 
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -59,33 +62,49 @@ fn value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         prop::sample::select(&TEXTS[..]).prop_map(Value::from),
     ];
-    leaf.prop_recursive(4, 24, 5, |inner| {
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        let entry = (prop::sample::select(&NAMES[..]), inner.clone());
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            fields(inner).prop_map(Value::from),
+            prop::collection::vec(inner, 0..3).prop_map(Value::from),
+            prop::collection::vec(entry, 0..4).prop_map(|entries| {
+                Value::Object(
+                    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>(),
+                )
+            }),
         ]
     })
 }
 
-fn fields(of: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
-    prop::collection::vec((prop::sample::select(&FIELDS[..]), of), 0..5)
-        .prop_map(|entries| entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+/// JSON pointers to everything in a value, itself included.
+fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                pointers(value, &format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(entries) => {
+            for (n, value) in entries.iter().enumerate() {
+                pointers(value, &format!("{at}/{n}"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
-/// Mostly an object of a known kind with some fields of any type; sometimes anything at all.
+/// A well-formed object of which some parts, or all, are replaced by anything.
 fn manifest() -> impl Strategy<Value = Value> {
-    let kinds = [
-        ("v1", "Secret"),
-        ("cluster.x-k8s.io/v1beta2", "Cluster"),
-        ("cluster.x-k8s.io/v1beta2", "ClusterClass"),
-        ("metal3.io/v1alpha1", "BareMetalHost"),
-    ];
-    let known = (prop::sample::select(kinds.to_vec()), fields(value()), value(), value()).prop_map(
-        |((api_version, kind), metadata, spec, status)| {
-            json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": status})
-        },
-    );
-    prop_oneof![4 => known, 1 => value()]
+    let edits = prop::collection::vec((any::<Index>(), value()), 0..4);
+    (prop::sample::select(well_formed()), edits).prop_map(|(mut manifest, edits)| {
+        for (at, value) in edits {
+            let mut places = Vec::new();
+            pointers(&manifest, "", &mut places);
+            *manifest.pointer_mut(&places[at.index(places.len())]).unwrap() = value;
+        }
+        manifest
+    })
 }
 
 proptest! {
