@@ -1,0 +1,19 @@
+//! The verbs, one file each, and what they share.
+
+mod carry_out;
+pub(crate) mod check;
+pub(crate) mod completion;
+mod directory;
+pub(crate) mod r#move;
+mod next;
+mod pivot_id;
+pub(crate) mod plan;
+mod refuse;
+mod saved_plan;
+mod session;
+pub(crate) mod status;
+pub(crate) mod util;
+pub(crate) mod verify;
+pub(crate) mod version;
+
+pub(crate) use session::{Session, Verb};

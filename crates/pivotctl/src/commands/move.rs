@@ -1,0 +1,215 @@
+//! `move`: the pivot.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use pivot::survey::survey;
+use pivot_core::machine::End;
+use pivot_core::plan::PlanReport;
+use pivot_core::select::Request;
+use tokio::time::Instant;
+
+use super::carry_out::{self, Surveyed};
+use super::{Session, Verb, directory, refuse, saved_plan};
+use crate::args::{SelectionArgs, WaitLimit};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::report::{data, finding, plan};
+use crate::ui::stream::EventStream;
+
+/// Move everything that is to move from the source to the target, all or none
+///
+/// It ends with the source active and untouched, or with the target active and complete. On a terminal it asks before the first
+/// write; Ctrl-C undoes what was done, as long as the target is not active.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MoveArgs {
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Carry out this saved plan, and refuse where the clusters changed since
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+
+    /// How others are kept from acting during the pivot
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(super) fence: Fence,
+
+    /// What becomes of the objects in the source
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(super) retire: RetireHow,
+
+    /// Longest wait for controllers, each time
+    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(super::session::DEFAULT_WAIT))]
+    pub(super) wait: WaitLimit,
+
+    /// Write the objects into this folder instead of a cluster
+    #[arg(long, value_name = "DIR")]
+    pub(super) to_directory: Option<PathBuf>,
+
+    /// Take the objects from this folder instead of a cluster
+    #[arg(long, value_name = "DIR")]
+    pub(super) from_directory: Option<PathBuf>,
+
+    /// How to tell what happens
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: MoveOutput,
+
+    /// Taken so that command lines of clusterctl work; warnings of the API servers are never shown
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    hide_api_warnings: HideApiWarnings,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+/// How others are kept from acting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Fence {
+    /// Controllers are stopped and writes refused; not available in this version
+    Full,
+    /// Controllers obey the pause; writes are watched for
+    #[default]
+    Pause,
+}
+
+/// What becomes of the objects in the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum RetireHow {
+    /// They are deleted
+    #[default]
+    Delete,
+    /// They stay, paused
+    Keep,
+}
+
+/// How a pivot is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum MoveOutput {
+    /// For people, on standard error
+    #[default]
+    Text,
+    /// A JSON document a line, on standard output
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum HideApiWarnings {
+    #[default]
+    Default,
+    All,
+    None,
+}
+
+/// Runs the verb.
+pub(crate) async fn run(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError> {
+    let outcome = pivot(session, args).await;
+    if let (Err(error), MoveOutput::Json, false) = (&outcome, args.output, args.dry_run) {
+        EventStream::begin(session.printer, None).error(error);
+    }
+    outcome
+}
+
+async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError> {
+    check_flags(session, args)?;
+    if args.from_directory.is_some() {
+        return Err(directory::unavailable("--from-directory"));
+    }
+    let saved = args.plan.as_deref().map(saved_plan::read).transpose()?;
+    let source = session.source().await?;
+    if args.to_directory.is_some() {
+        return Err(directory::unavailable("--to-directory"));
+    }
+    let target = if args.dry_run { session.target().await? } else { Some(session.required_target().await?) };
+    let mut options = session.options(&source, &args.selection, args.wait.0)?;
+    if let Some(saved) = &saved {
+        adopt_selection(&mut options.request, saved, session, &args.selection);
+    }
+    let began = Instant::now();
+    let survey = session.busy(survey(&source, target.as_ref(), &options)).await?;
+    let took = began.elapsed();
+    if let Some(saved) = &saved {
+        saved_plan::refuse_stale(saved, survey.report())?;
+    }
+    match target {
+        Some(target) if !args.dry_run => {
+            if let Some(refused) = refused(session, args, survey.report()) {
+                return Ok(refused);
+            }
+            let surveyed = Surveyed { source, target, survey, options, took };
+            Ok(carry_out::carry_out(session, args, surveyed).await)
+        }
+        _ => dry_run(session, args, survey.report()),
+    }
+}
+
+/// Refuses flags that exclude each other. clap does not see those on the other side of the verb.
+fn check_flags(session: &Session, args: &MoveArgs) -> Result<(), CommandError> {
+    if args.fence == Fence::Full {
+        return Err(CommandError::usage(
+            "fence-not-available",
+            "--fence=full is not available in this version",
+        )
+        .hinted("use --fence=pause: controllers obey the pause, and writes of others are watched for"));
+    }
+    let global = &session.global;
+    let to_cluster = global.to_kubeconfig.is_some() || global.to_kubeconfig_context.is_some();
+    let from_cluster = global.kubeconfig.is_some() || global.kubeconfig_context.is_some();
+    let directories = args.to_directory.is_some() || args.from_directory.is_some();
+    for (one, with_one, other, with_other) in [
+        ("--to-directory", args.to_directory.is_some(), "--to-kubeconfig", to_cluster),
+        ("--to-directory", args.to_directory.is_some(), "--from-directory", args.from_directory.is_some()),
+        ("--from-directory", args.from_directory.is_some(), "--kubeconfig", from_cluster),
+        ("--plan", args.plan.is_some(), "--to-directory or --from-directory", directories),
+        ("--dry-run", args.dry_run, "--from-directory", args.from_directory.is_some()),
+    ] {
+        if with_one && with_other {
+            return Err(CommandError::flags_conflict(one, other));
+        }
+    }
+    session.check_flags()
+}
+
+/// A saved plan brings its selection along, as far as no flag says otherwise.
+fn adopt_selection(request: &mut Request, saved: &PlanReport, session: &Session, flags: &SelectionArgs) {
+    if session.global.namespaces.is_empty() && !session.global.all_namespaces {
+        request.namespaces = saved.namespaces.as_ref().map(|names| names.iter().cloned().collect());
+    }
+    if flags.filter_cluster.is_empty() {
+        request.clusters = saved.clusters.iter().cloned().collect();
+    }
+}
+
+fn dry_run(session: &Session, args: &MoveArgs, report: &PlanReport) -> Result<Exit, CommandError> {
+    session.print(&match args.output {
+        MoveOutput::Text => plan::text(report, session.is_verbose()),
+        MoveOutput::Json => data::json(report),
+    })?;
+    let next = session.next(Verb::Move).selecting(&args.selection);
+    session.printer.note(refuse::last_line(report, next.line()));
+    Ok(if report.counts().errors > 0 { Exit::Failed } else { Exit::Done })
+}
+
+/// Tells what the checks found; an exit code where that refuses the pivot.
+fn refused(session: &Session, args: &MoveArgs, plan: &PlanReport) -> Option<Exit> {
+    for found in &plan.findings {
+        session.printer.note(finding::as_error(found));
+    }
+    if plan.counts().errors == 0 {
+        return None;
+    }
+    if args.output == MoveOutput::Json {
+        let mut stream = EventStream::begin(session.printer, None);
+        for found in &plan.findings {
+            stream.finding(found);
+        }
+        stream.end(&End::Failed { cause: plan::summary(plan) });
+    }
+    let next = session.next(Verb::Move).selecting(&args.selection);
+    session.printer.note(refuse::last_line(plan, next.line()));
+    Some(Exit::Failed)
+}

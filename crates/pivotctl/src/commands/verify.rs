@@ -1,0 +1,38 @@
+//! `verify`.
+
+use super::Session;
+use super::session::DEFAULT_WAIT;
+use crate::args::{Output, SelectionArgs};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::report::{data, verify};
+use crate::ui::last_line::NOTHING_CHANGED;
+
+/// Compare the objects on both sides, without changing anything
+///
+/// The exit code is 0 where they are equal, 2 where they differ, and 1 where they could not be compared.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// How to print the differences
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Output,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+}
+
+/// Runs the verb.
+pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Result<Exit, CommandError> {
+    session.check_flags()?;
+    let source = session.source().await?;
+    let target = session.required_target().await?;
+    let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
+    let report = session.busy(pivot::verify::verify(&source, &target, &options)).await?;
+    session.print(&match args.output {
+        Output::Text => verify::text(&report),
+        Output::Json => data::json(&report),
+        Output::Yaml => data::yaml(&report),
+    })?;
+    session.printer.note(NOTHING_CHANGED);
+    Ok(if report.differences.is_empty() { Exit::Done } else { Exit::Differs })
+}

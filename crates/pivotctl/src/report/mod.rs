@@ -1,0 +1,16 @@
+//! Results as documents: for people, for machines, as graphs and as a page.
+
+pub(crate) mod amount;
+pub(crate) mod append;
+pub(crate) mod check;
+pub(crate) mod data;
+pub(crate) mod finding;
+pub(crate) mod graph;
+pub(crate) mod group;
+pub(crate) mod html;
+pub(crate) mod plan;
+pub(crate) mod status;
+pub(crate) mod verify;
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -1,0 +1,33 @@
+//! One of the two ways in which a run is told: to people, or to machines.
+
+use pivot::event::Event;
+
+use super::printer::Printer;
+use super::progress::Progress;
+use super::stream::EventStream;
+
+/// Takes what happens.
+pub(crate) enum Reporter {
+    /// Lines on standard error.
+    People(Progress),
+    /// JSON lines on standard output.
+    Machines(EventStream),
+}
+
+impl Reporter {
+    /// Tells one event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        match self {
+            Self::People(progress) => progress.tell(event.elapsed, &event.notice),
+            Self::Machines(stream) => stream.event(event),
+        }
+    }
+
+    /// Writes lines for people from elsewhere without disturbing the one that is redrawn.
+    pub(crate) fn line_writer(&self, printer: Printer) -> Box<dyn Fn(&str) + Send> {
+        match self {
+            Self::People(progress) => Box::new(progress.line_writer()),
+            Self::Machines(_) => Box::new(move |line| printer.note(line)),
+        }
+    }
+}

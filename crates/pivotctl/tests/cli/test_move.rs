@@ -1,0 +1,103 @@
+//! `move` as far as it goes without clusters.
+
+use crate::environment::TestEnvironment;
+
+#[test]
+fn help() {
+    insta::assert_snapshot!(TestEnvironment::new().run(&["move", "-h"]), @"
+    exit: 0
+    --- stdout
+    Move everything that is to move from the source to the target, all or none
+
+    Usage: pivotctl move [OPTIONS]
+
+    Options:
+          --dry-run                    Show the plan and change nothing
+          --plan <FILE>                Carry out this saved plan, and refuse where the clusters changed
+                                       since
+      -y, --yes                        Do not ask
+          --fence <HOW>                How others are kept from acting during the pivot [default: pause]
+                                       [possible values: full, pause]
+          --retire <HOW>               What becomes of the objects in the source [default: delete]
+                                       [possible values: delete, keep]
+          --wait <DURATION>            Longest wait for controllers, each time [default: 10m]
+          --to-directory <DIR>         Write the objects into this folder instead of a cluster
+          --from-directory <DIR>       Take the objects from this folder instead of a cluster
+      -o, --output <FORMAT>            How to tell what happens [default: text] [possible values: text,
+                                       json]
+          --hide-api-warnings <WHICH>  Taken so that command lines of clusterctl work; warnings of the
+                                       API servers are never shown [default: default] [possible values:
+                                       default, all, none]
+          --filter-cluster <NAME>      Move this Cluster and what belongs to it, nothing else; may be
+                                       repeated
+          --links <FILE>               File with more link rules, for kinds of other providers; may be
+                                       repeated
+      -h, --help                       Print help (see more with '--help')
+
+    Global options:
+          --kubeconfig <FILE>             Kubeconfig of the source [default: the files of KUBECONFIG,
+                                          else ~/.kube/config]
+          --kubeconfig-context <NAME>     Context of the source [default: the current one]
+          --to-kubeconfig <FILE>          Kubeconfig of the target [default: with
+                                          --to-kubeconfig-context, that of the source]
+          --to-kubeconfig-context <NAME>  Context of the target [default: the current one]
+      -n, --namespace <NAME>              Namespace to move; repeat it or write a list [default: that of
+                                          the source's context, else default]
+      -A, --all-namespaces                All namespaces
+      -v[=<LEVEL>]                        Say more; repeat it or give a number (-v 5)
+          --color <WHEN>                  When to use colors; NO_COLOR and TERM=dumb turn them off too
+                                          [default: auto] [possible values: auto, always, never]
+          --config <FILE>                 Configuration file of clusterctl; taken so that its command
+                                          lines work, and read by no verb of this version
+    ");
+}
+
+#[test]
+fn the_full_fence_is_refused() {
+    let environment = TestEnvironment::with_kubeconfig();
+    insta::assert_snapshot!(environment.run(&["move", "--fence=full", "--to-kubeconfig-context", "mgmt"]), @"
+    exit: 2
+    --- stderr
+    error[fence-not-available]: --fence=full is not available in this version
+      hint: use --fence=pause: controllers obey the pause, and writes of others are watched for
+    nothing was changed: the side that was active still is
+    ");
+}
+
+#[test]
+fn flags_that_exclude_each_other() {
+    let environment = TestEnvironment::with_kubeconfig();
+    for (args, one, other) in [
+        (&["move", "--to-directory", "d", "--to-kubeconfig", "k"][..], "--to-directory", "--to-kubeconfig"),
+        (&["--to-kubeconfig", "k", "move", "--to-directory", "d"], "--to-directory", "--to-kubeconfig"),
+        (&["move", "--to-directory", "d", "--from-directory", "d"], "--to-directory", "--from-directory"),
+        (&["--kubeconfig", "k", "move", "--from-directory", "d"], "--from-directory", "--kubeconfig"),
+        (&["move", "--plan", "p", "--to-directory", "d"], "--plan", "--to-directory or --from-directory"),
+    ] {
+        let outcome = environment.run(args);
+        assert_eq!(outcome.code, Some(2), "{args:?} {outcome}");
+        let expected = format!("error[flags-conflict]: {one} cannot be used with {other}\n");
+        assert!(outcome.stderr.starts_with(&expected), "{args:?} {outcome}");
+    }
+}
+
+#[test]
+fn waits_need_a_unit() {
+    insta::assert_snapshot!(TestEnvironment::new().run(&["move", "--wait", "10"]), @"
+    exit: 2
+    --- stderr
+    error: invalid value '10' for '--wait <DURATION>': write a number with a unit, such as 90s, 10m or 1h30m
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn the_flags_of_clusterctl_are_taken() {
+    let environment = TestEnvironment::with_kubeconfig();
+    let args =
+        "--config c.yaml move -v 10 --hide-api-warnings=all --namespace metal3 --to-kubeconfig gone.yaml";
+    let outcome = environment.run(&args.split(' ').collect::<Vec<_>>());
+    // Past the flags, on the way to the target.
+    assert!(outcome.stderr.starts_with("error[kubeconfig-missing]: target: "), "{outcome}");
+}
