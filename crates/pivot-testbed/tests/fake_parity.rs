@@ -11,9 +11,13 @@ use kube::{Client, client::Body};
 use pivot_testbed::{
     assets_or_skip,
     client::{PlaneClient, Progress, wait_until},
+    crds,
+    dump::{Key, dump},
     fake::{CrdSpec, FakeServer},
+    fixture::{self, Fixture, FixtureOptions},
     kind::Gvk,
-    plane::{Plane, PlaneOptions},
+    plane::{Pair, Plane, PlaneOptions},
+    unique_name,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +32,7 @@ const WIDGETS: &str = "/apis/example.io/v1/namespaces/parity/widgets";
 const PLAIN: &str = "/apis/example.io/v1/namespaces/parity/plains";
 const SECRETS: &str = "/api/v1/namespaces/parity/secrets";
 
-fn crds() -> [CrdSpec; 2] {
+fn kinds() -> [CrdSpec; 2] {
     let schema = json!({"type": "object", "properties": {
         "spec": {"type": "object", "required": ["size"], "properties": {
             "size": {"type": "integer"},
@@ -95,9 +99,10 @@ fn delete(path: impl Into<String>, options: Value) -> Step {
 }
 
 fn object(kind: &str, metadata: Value, rest: Value) -> Value {
-    let mut object = json!({"apiVersion": "example.io/v1", "kind": kind, "metadata": metadata});
-    for (field, value) in rest.as_object().into_iter().flatten() {
-        object[field] = value.clone();
+    let mut object = json!({"apiVersion": "example.io/v1", "kind": kind});
+    object["metadata"] = metadata;
+    if let (Some(fields), Value::Object(rest)) = (object.as_object_mut(), rest) {
+        fields.extend(rest);
     }
     object
 }
@@ -170,6 +175,7 @@ fn steps() -> Vec<Step> {
         get("/absent"),
         // Reads.
         get(WIDGETS),
+        get(format!("{WIDGETS}?limit=1")),
         get(format!("{WIDGETS}?limit=1")).accept(PARTIALS),
         get("/apis/example.io/v1beta1/namespaces/parity/widgets/a"),
         get(at("a")).accept(PARTIAL),
@@ -268,6 +274,20 @@ fn steps() -> Vec<Step> {
         patch(APPLY, as_manager("ssa", "x"), widget(named("ssa"), size(1))),
         patch(APPLY, as_manager("ssa", "y"), widget(named("ssa"), size(2))).any_wording(),
         patch(APPLY, format!("{}&force=true", as_manager("ssa", "y")), widget(named("ssa"), size(2))),
+        patch(
+            APPLY,
+            format!("{PLAIN}/ssa?fieldManager=x"),
+            object(
+                "Plain",
+                json!({"name": "ssa", "labels": {"a": "b"}}),
+                json!({"mode": "a", "more": {"x": 1}}),
+            ),
+        ),
+        patch(
+            APPLY,
+            format!("{PLAIN}/ssa?fieldManager=x"),
+            object("Plain", named("ssa"), json!({"mode": "a"})),
+        ),
         // Replaces.
         put(at("a"), widget(named("a"), size(1))),
         put(at("a"), widget(json!({"name": "a", "resourceVersion": "1"}), size(1))),
@@ -290,6 +310,9 @@ fn steps() -> Vec<Step> {
         delete(at("owned"), json!({"preconditions": {"uid": "$uid:owned"}})),
         delete(at("partial"), json!({"propagationPolicy": "Foreground"})).accept(PARTIAL),
         delete(at("ssa"), json!({"propagationPolicy": "Orphan"})),
+        delete(WIDGETS, json!({})),
+        delete(PLAIN, json!({})),
+        get(PLAIN),
     ];
     steps.extend(builtin_steps());
     steps
@@ -351,7 +374,7 @@ impl Veil {
             text = text.replace(&format!("$uid:{name}\""), &format!("{uid}\""));
             text = text.replace(&format!("$rv:{name}\""), &format!("{version}\""));
         }
-        serde_json::from_str(&text).unwrap()
+        serde_json::from_str(&text).expect("a filled body is JSON")
     }
 
     fn note(&mut self, reply: &Value) {
@@ -409,6 +432,10 @@ fn managers(entries: &Value) -> Value {
         if entry["apiVersion"] != "example.io/v1" {
             entry["fieldsV1"] = Value::Null;
         }
+        // Whether an applied map is owned itself depends on its schema.
+        if entry["operation"] == "Apply" {
+            undot(&mut entry["fieldsV1"]);
+        }
         // The real server falls back to the user agent.
         if entry["manager"] == "parity" {
             entry["manager"] = "unknown".into();
@@ -420,6 +447,13 @@ fn managers(entries: &Value) -> Value {
     entries.into()
 }
 
+fn undot(fields: &mut Value) {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.remove(".");
+        fields.values_mut().for_each(undot);
+    }
+}
+
 async fn send(client: &Client, step: &Step, veil: &mut Veil) -> String {
     let body = step.body.as_ref().map(|body| veil.fill(body).to_string().into_bytes()).unwrap_or_default();
     let request = Request::builder()
@@ -429,10 +463,10 @@ async fn send(client: &Client, step: &Step, veil: &mut Veil) -> String {
         .header("accept", step.accept)
         .header("user-agent", "parity")
         .body(Body::from(body))
-        .unwrap();
-    let reply = client.send(request).await.unwrap();
+        .expect("a step makes a request");
+    let reply = client.send(request).await.expect("an answer");
     let code = reply.status().as_u16();
-    let bytes = reply.into_body().collect().await.unwrap().to_bytes();
+    let bytes = reply.into_body().collect().await.expect("a whole answer").to_bytes();
     let shown = match serde_json::from_slice::<Value>(&bytes) {
         Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
         Ok(mut reply) => {
@@ -441,14 +475,10 @@ async fn send(client: &Client, step: &Step, veil: &mut Veil) -> String {
             if !step.wording {
                 reply = json!({"code": reply["code"], "reason": reply["reason"]});
             }
-            // An empty list of pages is told by some kinds and left out by others.
-            if reply["metadata"]["continue"] == "" {
-                reply["metadata"].as_object_mut().unwrap().remove("continue");
-            }
-            if reply["metadata"]["continue"].is_string() {
+            if reply["metadata"]["continue"].as_str().is_some_and(|token| !token.is_empty()) {
                 reply["metadata"]["continue"] = "token".into();
             }
-            serde_json::to_string_pretty(&reply).unwrap()
+            format!("{reply:#}")
         }
     };
     format!("{code} {shown}")
@@ -466,9 +496,9 @@ async fn transcript(client: &Client) -> Vec<(String, String)> {
 }
 
 async fn prepare(client: &PlaneClient) {
-    client.ensure_namespace("parity").await.unwrap();
-    for crd in crds() {
-        client.create(&crd.manifest(), "parity").await.unwrap();
+    client.ensure_namespace("parity").await.expect("a namespace");
+    for kind in kinds() {
+        client.create(&kind.manifest(), "parity").await.expect("a CRD");
     }
     for (kind, path) in [("Widget", WIDGETS), ("Plain", PLAIN)] {
         wait_until("the CRDs to be served", Duration::from_secs(60), async || {
@@ -488,15 +518,15 @@ async fn prepare(client: &PlaneClient) {
             })
         })
         .await
-        .unwrap();
+        .expect("both CRDs are served");
     }
 }
 
 /// The lines that only one of two texts has.
 fn difference(real: &str, fake: &str) -> String {
-    let only = |mark: &str, text: &str, other: &str| {
+    let only = |mark: &str, text: &str, other: &str| -> String {
         let lines = text.lines().filter(|line| !other.lines().any(|own| own == *line));
-        lines.map(|line| format!("{mark}{line}\n")).collect::<String>()
+        lines.flat_map(|line| [mark, line, "\n"]).collect()
     };
     only("  real ", real, fake) + &only("  fake ", fake, real)
 }
@@ -518,4 +548,61 @@ async fn the_fake_answers_as_the_real_one() {
         .map(|((request, real), (_, fake))| format!("{request}\n{}", difference(&real, &fake)))
         .collect();
     assert!(differing.is_empty(), "{} answers differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+/// The objects of a namespace without what a cluster assigns: uids are replaced by the names of their objects, and times,
+/// resource versions and field managers left out.
+async fn content(client: &PlaneClient, namespace: &str) -> BTreeMap<Key, String> {
+    let dump = dump(client).await.expect("a dump").in_namespace(namespace);
+    let names: Vec<_> = dump
+        .iter()
+        .map(|(key, object)| {
+            (object["metadata"]["uid"].as_str().unwrap_or_default().to_owned(), key.to_string())
+        })
+        .collect();
+    let of_the_cluster =
+        |key: &Key| key.name == "kube-root-ca.crt" || key.kind == "ServiceAccount" && key.name == "default";
+    dump.iter()
+        .filter(|(key, _)| !of_the_cluster(key))
+        .map(|(key, object)| {
+            let mut object = object.clone();
+            for field in ["creationTimestamp", "resourceVersion", "managedFields"] {
+                object["metadata"][field] = Value::Null;
+            }
+            // A host remembers the resource versions of the credentials that were tried.
+            for credentials in ["goodCredentials", "triedCredentials"] {
+                if let Some(version) =
+                    object.pointer_mut(&format!("/status/{credentials}/credentialsVersion"))
+                {
+                    *version = Value::Null;
+                }
+            }
+            let plain = names.iter().fold(format!("{object:#}"), |text, (uid, name)| text.replace(uid, name));
+            (key.clone(), plain)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_fake_keeps_a_metal3_cluster_as_the_real_one() {
+    let assets = assets_or_skip!();
+    let namespace = unique_name("kept");
+    let fixture = Fixture::new(FixtureOptions::small().in_namespace(&namespace).with_cluster_class());
+    let pair = Pair::shared(&assets).await.unwrap();
+    let real = pair.source.client().await.unwrap();
+    let server = FakeServer::new("kept");
+    server.load(crds::read(&assets).unwrap());
+    let fake = PlaneClient::new(server.client());
+    for client in [&real, &fake] {
+        fixture::load(client, &fixture).await.unwrap();
+    }
+    let (real, fake) = (content(&real, &namespace).await, content(&fake, &namespace).await);
+    assert_eq!(real.keys().collect::<Vec<_>>(), fake.keys().collect::<Vec<_>>());
+    assert!(real.len() > 30, "the fixture is not empty: {}", real.len());
+    let differing: Vec<_> = real
+        .iter()
+        .filter(|(key, object)| fake[*key] != **object)
+        .map(|(key, object)| format!("{key}\n{}", difference(object, &fake[key])))
+        .collect();
+    assert!(differing.is_empty(), "{} objects differ:\n{}", differing.len(), differing.join("\n"));
 }

@@ -77,5 +77,10 @@ pub(super) fn present_list(
             item
         })
         .collect();
+    let mut metadata = metadata.clone();
+    // Custom kinds end their last page with an empty token, where built-in kinds have none.
+    if !resource.builtin && !call.metadata_only && metadata["continue"].is_null() {
+        metadata["continue"] = "".into();
+    }
     json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items})
 }

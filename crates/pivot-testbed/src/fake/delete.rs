@@ -62,6 +62,7 @@ impl World {
         let selector = selector_of(call)?;
         let options = call.body.clone().unwrap_or_default();
         let policy = options["propagationPolicy"].as_str().unwrap_or_default().to_owned();
+        let metadata = json!({"resourceVersion": self.revision.to_string()});
         let mut deleted = Vec::new();
         for (slot, live) in self.select(resource, &call.namespace, &selector) {
             self.review(call, resource, &slot, None, Some(&live))?;
@@ -70,7 +71,6 @@ impl World {
             }
             deleted.push(live);
         }
-        let metadata = json!({"resourceVersion": self.revision.to_string()});
         Ok(Answer::ok(present_list(call, resource, &metadata, &deleted)))
     }
 

@@ -128,10 +128,12 @@ impl Manager<'_> {
                 result["metadata"][list] = merged.into();
             }
         }
-        // Backwards, so that a map is looked at after what is in it.
-        let gone: Vec<_> = previous.difference(&applied).filter(|path| !others.contains(*path)).collect();
-        for path in gone.into_iter().rev() {
+        for path in previous.difference(&applied).filter(|path| !others.contains(*path)) {
             remove(&mut result, path);
+            // A map goes with the last that was in it, unless somebody owns the map.
+            for length in (1..path.len()).rev().take_while(|length| !others.contains(&path[..*length])) {
+                remove(&mut result, &path[..length]);
+            }
         }
         entries.push(self.entry("Apply", &applied));
         set_entries(&mut result, entries);
