@@ -20,8 +20,8 @@ pub(super) fn last_line(plan: &PlanReport, next: &str) -> String {
     };
     let advice = match errors {
         0 => String::new(),
-        1 => "correct the error above, then: ".to_owned(),
-        _ => format!("correct the {} above, then: ", Amount(errors, "error")),
+        1 => "once the error above is corrected, ".to_owned(),
+        _ => format!("once the {} above are corrected, ", Amount(errors, "error")),
     };
     format!("{line}; {advice}{}", last_line::next(next))
 }

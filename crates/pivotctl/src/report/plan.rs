@@ -25,19 +25,21 @@ pub(crate) fn text(plan: &PlanReport, all: bool) -> String {
     }
     if !groups.not_selected.is_empty() {
         append(&mut text, format_args!("\n{HEADING}Outside the selected namespaces{HEADING:#}\n"));
-        let (style, symbol) = mark(Action::Keep);
         for (namespace, count) in &groups.not_selected {
             let objects = Amount(*count, "object");
-            append(
-                &mut text,
-                format_args!("  {style}{symbol}{style:#} namespace {namespace}: {objects} (-v lists them)\n"),
-            );
+            append(&mut text, format_args!("  namespace {namespace}: {objects} (-v lists them)\n"));
         }
     }
     if !plan.findings.is_empty() {
         append(&mut text, format_args!("\n{HEADING}Checks{HEADING:#}\n"));
         for found in &plan.findings {
             append(&mut text, format_args!("{}\n", finding::as_error(found)));
+        }
+    }
+    if !plan.kinds.is_empty() {
+        append(&mut text, format_args!("\n{HEADING}Kinds{HEADING:#}\n"));
+        for kind in &plan.kinds {
+            append(&mut text, format_args!("  {} {}\n", kind.kind, kind.version));
         }
     }
     append(&mut text, format_args!("\n{}\n", summary(plan)));
@@ -82,10 +84,6 @@ fn head(text: &mut String, plan: &PlanReport) {
         append(text, format_args!("Clusters    {}\n", plan.clusters.join(", ")));
     }
     append(text, format_args!("Fence       {FENCE}\n"));
-    if !plan.kinds.is_empty() {
-        let kinds = plan.kinds.iter().map(|kind| format!("{} {}", kind.kind, kind.version));
-        append(text, format_args!("Kinds       {}\n", kinds.collect::<Vec<_>>().join("\n            ")));
-    }
     append(text, format_args!("\nSymbols: "));
     for (index, action) in [Action::Move, Action::Copy, Action::Keep, Action::Skip].into_iter().enumerate() {
         let (style, symbol) = mark(action);
@@ -133,8 +131,6 @@ mod tests {
         Target      mgmt (127.0.0.1:7443)
         Namespaces  metal3
         Fence       pause: controllers keep running and obey the pause; a write by one that does not is seen, and the snapshot taken again
-        Kinds       BareMetalHost.metal3.io v1alpha1
-                    Secret v1
 
         Symbols: → move  + copy  = keep  · skip
 
@@ -160,13 +156,17 @@ mod tests {
               · bootstrap-token-a  bootstrap token, valid in this cluster only
 
         Outside the selected namespaces
-          = namespace other: 2 objects (-v lists them)
+          namespace other: 2 objects (-v lists them)
 
         Checks
         error[target-conflict]: Cluster metal3/test1: the target has another object of this name
           hint: delete it in the target, or move it away
         warning[limited-view]: objects of other namespaces cannot be listed
           hint: ask for the permission to list in all namespaces
+
+        Kinds
+          BareMetalHost.metal3.io v1alpha1
+          Secret v1
 
         Plan: 4 to move, 1 to copy, 3 kept, 1 skipped; 1 error, 1 warning
         ");
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn namespaces_that_are_not_selected_are_listed_on_demand() {
         let (short, long) = (plain(false), plain(true));
-        assert!(short.contains("= namespace other: 2 objects (-v lists them)"));
+        assert!(short.contains("  namespace other: 2 objects (-v lists them)"));
         assert!(!long.contains("-v lists them"));
         assert!(long.contains(
             "  namespace other\n    BareMetalHost.metal3.io\n      = a  outside the selected namespaces\n"
