@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bundle;
 pub mod check;
 pub mod content;
 pub mod digest;

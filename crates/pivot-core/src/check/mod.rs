@@ -7,7 +7,7 @@ mod steadiness;
 mod target;
 
 pub use finding::{Category, CheckId, Finding, Severity};
-pub(crate) use target::copy_differences;
+pub(crate) use target::cannot_stay;
 
 use crate::machine::Side;
 use crate::plan::{Blueprint, Permission};

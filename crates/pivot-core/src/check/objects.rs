@@ -4,7 +4,7 @@ use super::{CheckId, Finding};
 use crate::inventory::ObjectId;
 use crate::kind::GroupKind;
 use crate::link::{Link, LinkRole};
-use crate::plan::Blueprint;
+use crate::plan::{Blueprint, Origin};
 use crate::select::{Action, is_copyable};
 
 /// Limit of all annotations of one object together, in bytes (Kubernetes API conventions).
@@ -48,7 +48,11 @@ fn presence(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
             ));
         }
     }
-    if blueprint.with(Action::Move).next().is_none() {
+    let is_empty = match blueprint.origin {
+        Origin::Cluster => blueprint.with(Action::Move).next().is_none(),
+        Origin::Directory => blueprint.staged.is_empty(),
+    };
+    if is_empty {
         let place = match &blueprint.request.namespaces {
             Some(names) => {
                 format!("namespace {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))

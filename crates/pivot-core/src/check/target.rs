@@ -11,7 +11,7 @@ use crate::kind::{GroupKind, KindCatalog};
 use crate::marks;
 use crate::object::Manifest;
 use crate::pause::PauseField;
-use crate::plan::{Blueprint, TargetFacts};
+use crate::plan::{Blueprint, Origin, TargetFacts};
 use crate::schema::pruned_fields;
 use crate::select::Action;
 
@@ -93,12 +93,11 @@ fn taken(
     findings: &mut Vec<Finding>,
 ) {
     if blueprint.selection.action(id) == Action::Copy {
-        let lost: Vec<_> = copy_differences(&object.manifest, existing);
-        if !lost.is_empty() {
+        if let Some(problem) = cannot_stay(blueprint.origin, &object.manifest, existing) {
             findings.push(Finding::error(
                 CheckId::CopyDiffers,
                 Some(&object.key),
-                format!("exists in the target and differs at {}", lost.join(", ")),
+                format!("exists in the target and {problem}"),
                 "make both equal, or remove the one in the target",
             ));
         }
@@ -119,8 +118,33 @@ fn taken(
     ));
 }
 
+/// Why an object that is in the target already cannot take the place of the copy; `None` where it can.
+///
+/// What a directory holds acts nowhere else: the one in the target must be complete, and act or not as the copy would.
+pub(crate) fn cannot_stay(origin: Origin, source: &Manifest, existing: &Manifest) -> Option<String> {
+    let lost = copy_differences(source, existing);
+    if !lost.is_empty() {
+        return Some(format!("differs at {}", lost.join(", ")));
+    }
+    if origin == Origin::Cluster {
+        return None;
+    }
+    let pivot = existing.annotation(marks::PIVOT_ID);
+    let field = PauseField::of(&source.group_kind());
+    let is_paused = |manifest: &Manifest| field.is_some_and(|field| field.is_paused(&field.read(manifest)));
+    match pivot {
+        Some(pivot) if !marks::is_ready(existing, pivot) => {
+            Some(format!("was staged there by pivot {pivot}, which did not finish"))
+        }
+        _ if existing.is_terminating() => Some("is being deleted".to_owned()),
+        _ if is_paused(existing) && !is_paused(source) => Some("is paused there".to_owned()),
+        _ if is_paused(source) && !is_paused(existing) => Some("is not paused there".to_owned()),
+        _ => None,
+    }
+}
+
 /// Where a copied object differs from the one that is in the target already: status, pause and owners are each cluster's own.
-pub(crate) fn copy_differences(source: &Manifest, existing: &Manifest) -> Vec<String> {
+fn copy_differences(source: &Manifest, existing: &Manifest) -> Vec<String> {
     let declared = |manifest: &Manifest| {
         let mut content = comparable(manifest, 0);
         if let Some(field) = PauseField::of(&manifest.group_kind()) {

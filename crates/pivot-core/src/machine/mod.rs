@@ -39,7 +39,7 @@ use self::rollback::Rollback;
 use self::stage::Stage;
 use self::step::Step;
 use crate::object::ObjectKey;
-use crate::plan::Blueprint;
+use crate::plan::{Blueprint, Origin};
 
 /// What becomes of the source's objects after the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -242,6 +242,12 @@ impl Machine {
                 Some("--fence=pause: the pause and the watch are the only fence".to_owned())
             }
             Phase::PreCopy => Some("needs a fenced target".to_owned()),
+            Phase::Quiesce if self.blueprint.origin == Origin::Directory => {
+                Some("the source is a directory: nobody acts there".to_owned())
+            }
+            Phase::Retire if self.blueprint.origin == Origin::Directory => {
+                Some("the source is a directory: it stays as it is".to_owned())
+            }
             Phase::Retire if self.options.retire == Retire::Keep => {
                 Some("--retire=keep: the source's objects stay, paused".to_owned())
             }

@@ -12,7 +12,7 @@ use super::notice::Side;
 use super::removal::Removal;
 use super::step::Step;
 use super::{Machine, Phase};
-use crate::check::copy_differences;
+use crate::check::cannot_stay;
 use crate::content::{FieldDifference, comparable, differences};
 use crate::inventory::ObjectId;
 use crate::kind::GroupKind;
@@ -54,9 +54,10 @@ pub(super) struct Stage {
     pub(super) open: BTreeSet<usize>,
     /// Items that wait for a namespace.
     pub(super) namespaces: BTreeMap<String, Vec<usize>>,
-    /// Namespaces that we created.
-    pub(super) created_namespaces: BTreeMap<ObjectKey, Uid>,
+    /// Namespaces that are there.
     pub(super) known_namespaces: HashSet<String>,
+    /// Namespaces that we were to create: those with our mark are ours.
+    pub(super) asked_namespaces: BTreeSet<ObjectKey>,
     pub(super) ready: usize,
 }
 
@@ -121,16 +122,7 @@ impl Machine {
                 Err(cause) => return self.fail(cause),
             }
         }
-        let missing: Vec<String> = self
-            .stage
-            .namespaces
-            .keys()
-            .filter(|name| !self.stage.known_namespaces.contains(*name))
-            .cloned()
-            .collect();
-        for name in missing {
-            self.push(Step::Namespace(name));
-        }
+        self.create_namespaces();
         for index in todo {
             self.is_ready(index);
         }
@@ -165,9 +157,9 @@ impl Machine {
         let blueprint = &self.blueprint;
         let mut known: HashSet<String> =
             blueprint.target.as_ref().map(|t| t.namespaces.keys().cloned().collect()).unwrap_or_default();
-        known.extend(self.stage.created_namespaces.keys().map(|key| key.name.clone()));
+        known.extend(self.stage.known_namespaces.iter().cloned());
         let mut stage = Stage {
-            created_namespaces: self.stage.created_namespaces.clone(),
+            asked_namespaces: self.stage.asked_namespaces.clone(),
             known_namespaces: known,
             ..Stage::default()
         };
@@ -227,9 +219,8 @@ impl Machine {
                     item.key
                 ));
             }
-            let lost = copy_differences(source, existing);
-            if !lost.is_empty() {
-                return Err(format!("{} exists in the target and differs at {}", item.key, lost.join(", ")));
+            if let Some(problem) = cannot_stay(self.blueprint.origin, source, existing) {
+                return Err(format!("{} exists in the target and {problem}", item.key));
             }
         }
         let source_uid = source.uid();

@@ -16,9 +16,21 @@ use crate::machine::{Extent, Side};
 use crate::pause::PauseField;
 use crate::select::{Action, Request, Selection};
 
+/// What stands in the place of the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A cluster.
+    #[default]
+    Cluster,
+    /// A directory. Nobody acts in it and nothing in it changes; all it holds is copied.
+    Directory,
+}
+
 /// Everything that was decided about one pair of clusters.
 #[derive(Clone, Debug)]
 pub struct Blueprint {
+    /// What the source is.
+    pub origin: Origin,
     /// The source as it was listed.
     pub source: SourceFacts,
     /// The target as it was listed; absent where none was given.
@@ -56,13 +68,34 @@ impl Blueprint {
         let selection = Selection::new(inventory, &rules, &graph, &request);
         let staged = selection.staged();
         let order = CreationOrder::new(inventory, &graph, &staged);
-        Self { source, target, rules, request, versions, links, graph, selection, staged, order }
+        let origin = Origin::Cluster;
+        Self { origin, source, target, rules, request, versions, links, graph, selection, staged, order }
+    }
+
+    /// Decides about a directory: everything in it, in the versions in which it is written.
+    pub fn of_directory(
+        source: SourceFacts,
+        target: Option<Arc<TargetFacts>>,
+        rules: Arc<LinkRules>,
+    ) -> Self {
+        let inventory = &source.inventory;
+        let links = Links::resolve(&rules, inventory);
+        let graph = Graph::new(inventory.len(), &links);
+        let selection = Selection::of_directory(inventory, &graph);
+        let staged = selection.staged();
+        let order = CreationOrder::new(inventory, &graph, &staged);
+        let versions = Self::versions(&inventory.kinds, None);
+        let (origin, request) = (Origin::Directory, Request::default());
+        Self { origin, source, target, rules, request, versions, links, graph, selection, staged, order }
     }
 
     /// Decides again about the source as it is now; everything else stays.
     #[must_use]
     pub fn renewed(&self, inventory: Inventory) -> Self {
         let source = SourceFacts { inventory, ..self.source.clone_without_inventory() };
+        if self.origin == Origin::Directory {
+            return Self::of_directory(source, self.target.clone(), Arc::clone(&self.rules));
+        }
         Self::new(
             source,
             self.target.clone(),

@@ -4,7 +4,7 @@ mod blueprint;
 mod facts;
 mod report;
 
-pub use blueprint::Blueprint;
+pub use blueprint::{Blueprint, Origin};
 pub use facts::{Permission, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts};
 pub use report::{
     ClusterIdentity, Counts, Drift, FORMAT, PlanFileError, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole,

@@ -63,6 +63,17 @@ impl Selection {
         Self { verdicts, groups }
     }
 
+    /// Everything that stands in a directory is copied from it, whoever put it there and why.
+    pub fn of_directory(inventory: &Inventory, graph: &Graph) -> Self {
+        let judge = |object: &Object| match never::judge(object) {
+            Some(never) => Verdict { action: Action::Skip, reason: Reason::Never(never) },
+            None => Verdict { action: Action::Copy, reason: Reason::InDirectory },
+        };
+        let verdicts: Vec<_> = inventory.iter().map(|(_, object)| judge(object)).collect();
+        let groups = group_by_cluster(inventory, graph, &verdicts);
+        Self { verdicts, groups }
+    }
+
     /// The verdict on one object.
     pub fn verdict(&self, id: ObjectId) -> &Verdict {
         &self.verdicts[id.index()]
@@ -176,7 +187,8 @@ fn group_by_cluster(inventory: &Inventory, graph: &Graph, verdicts: &[Verdict]) 
             .filter(|link| !link.role.is_ownership())
             .map(|link| link.dependency);
         for next in owned.chain(needed) {
-            let shared = verdicts[next.index()].action == Action::Copy;
+            let verdict = &verdicts[next.index()];
+            let shared = verdict.action == Action::Copy && verdict.reason != Reason::InDirectory;
             if groups[next.index()].is_none() && !shared {
                 groups[next.index()] = groups[id.index()];
                 queue.push_back(next);

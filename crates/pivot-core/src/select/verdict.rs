@@ -49,6 +49,8 @@ pub enum Reason {
     NeededBy(ObjectKey, String),
     /// It owns an object that moves.
     Owns(ObjectKey),
+    /// Copied because it stands in the directory that is read.
+    InDirectory,
     /// Copied because it is cluster-scoped; the reason for which it is needed at all.
     ClusterScoped(Box<Self>),
     /// Copied because its namespace is not selected; the reason for which it is needed at all.
@@ -75,6 +77,7 @@ impl fmt::Display for Reason {
             Self::BelongsTo(owner, rule) => write!(f, "belongs to {owner} ({rule})"),
             Self::NeededBy(user, rule) => write!(f, "needed by {user} ({rule})"),
             Self::Owns(owned) => write!(f, "owns {owned}"),
+            Self::InDirectory => f.write_str("stands in the directory"),
             Self::ClusterScoped(why) => write!(f, "{why}; cluster-scoped, so the source keeps its own"),
             Self::OutsideNamespaces(why) => {
                 write!(f, "{why}; outside the selected namespaces, so the source keeps its own")
