@@ -42,23 +42,27 @@ pub fn comparable(manifest: &Manifest, settled_generation: i64) -> Value {
         owner.remove("uid");
     }
     if let Some(status) = content.get_mut("status") {
+        // Nothing observed and an older generation observed are the same.
         map_observed_generations(status, &|observed| {
-            Value::from(if observed < settled_generation { "behind" } else { "current" })
+            (observed >= settled_generation).then(|| Value::from("current"))
         });
     }
     content
 }
 
-/// Replaces every `observedGeneration` below `value`.
-pub(crate) fn map_observed_generations(value: &mut Value, map: &impl Fn(i64) -> Value) {
+const OBSERVED: &str = "observedGeneration";
+
+/// Replaces every `observedGeneration` below `value`, or removes it.
+pub(crate) fn map_observed_generations(value: &mut Value, map: &impl Fn(i64) -> Option<Value>) {
     match value {
         Value::Object(fields) => {
-            for (key, field) in fields {
-                match field.as_i64() {
-                    Some(observed) if key == "observedGeneration" => *field = map(observed),
-                    _ => map_observed_generations(field, map),
+            if let Some(observed) = fields.get(OBSERVED).and_then(Value::as_i64) {
+                match map(observed) {
+                    Some(mapped) => drop(fields.insert(OBSERVED.to_owned(), mapped)),
+                    None => drop(fields.remove(OBSERVED)),
                 }
             }
+            fields.values_mut().for_each(|field| map_observed_generations(field, map));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| map_observed_generations(item, map)),
         _ => {}
@@ -152,9 +156,9 @@ fn compare_fields(
     }
     for (key, value) in target {
         if !source.contains_key(key) && !is_empty(value) {
-            at(path, key, |path| {
-                found.push(FieldDifference { path: path.clone(), difference: Difference::Added });
-            });
+            // Nobody may pass for having seen what was not seen in the source.
+            let difference = if key == OBSERVED { Difference::Changed } else { Difference::Added };
+            at(path, key, |path| found.push(FieldDifference { path: path.clone(), difference }));
         }
     }
 }
@@ -197,6 +201,8 @@ mod tests {
             json!({"metadata": {"name": "a", "ownerReferences": [{"name": "o"}]}, "status": {"observedGeneration": 0}}),
         );
         assert_eq!(differences(&comparable(&a, 7), &comparable(&behind, 1)).len(), 1);
+        let ahead = differences(&comparable(&behind, 1), &comparable(&b, 1));
+        assert!(ahead.len() == 1 && ahead[0].is_loss(), "{ahead:?}");
     }
 
     #[test]

@@ -112,7 +112,9 @@ impl Staging<'_> {
     ) -> Option<Value> {
         let mut status = self.source.status()?.clone();
         map_observed_generations(&mut status, &|observed| {
-            Value::from(if observed < settled_generation { (generation - 1).max(0) } else { generation })
+            // Many kinds take no 0 for what was never observed, only the absence of the field.
+            let seen = if observed < settled_generation { generation - 1 } else { generation };
+            (seen > 0).then(|| Value::from(seen))
         });
         let mut metadata = Map::from_iter([
             ("name".to_owned(), Value::from(self.source.name())),
@@ -225,7 +227,12 @@ mod tests {
         let body = staging(&source, &owners, &deferred).status_body("77", 1, 4).unwrap();
         assert_eq!(
             body["status"],
-            json!({"conditions": [{"observedGeneration": 0}], "observedGeneration": 1})
+            json!({"conditions": [{}], "observedGeneration": 1})
+        );
+        let body = staging(&source, &owners, &deferred).status_body("77", 5, 4).unwrap();
+        assert_eq!(
+            body["status"],
+            json!({"conditions": [{"observedGeneration": 4}], "observedGeneration": 5})
         );
         assert_eq!(body["metadata"]["resourceVersion"], "77");
     }

@@ -76,7 +76,10 @@ impl Machine {
 
     pub(super) fn seal_write(&self, index: usize) -> Write {
         let patch = self.staging(&self.stage.items[index]).seal_patch(self.target_version(index));
-        self.item_write(index, Op::Merge { patch, manager: self.managers(index).main })
+        let managers = self.managers(index);
+        // Where the recorded entries are restored they are complete: what the seal adds is ours.
+        let manager = if managers.restore { OWN_MANAGER.to_owned() } else { managers.main };
+        self.item_write(index, Op::Merge { patch, manager })
     }
 
     pub(super) fn namespace_write(&self, name: &str) -> Write {
