@@ -48,6 +48,9 @@ pub enum Act {
         /// What.
         extent: Extent,
     },
+    /// List what lives in a namespace of the target, of all kinds that it serves and by metadata alone, but for what comes and
+    /// goes by itself (events, leases, endpoints); answered by [`Outcome::Glance`]. Refused where not everything can be seen.
+    Occupants(String),
     /// Watch the source from these versions on; every change is reported until the watch is ended. Answered by
     /// [`Outcome::Watching`].
     Watch(BTreeMap<GroupKind, String>),
@@ -121,7 +124,7 @@ pub enum Op {
         /// Field manager.
         manager: String,
     },
-    /// Merge-patch; the patch carries the uid or resourceVersion that must hold.
+    /// Merge-patch; the patch carries the resourceVersion that must hold.
     Merge {
         /// The patch.
         patch: Value,

@@ -1,12 +1,12 @@
 //! One object on its way into the target: create, status, seal.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Machine;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::notice::Side;
 use super::retry::Tries;
-use super::stage::{Item, namespace_key};
+use super::stage::Item;
 use super::step::Step;
 use crate::marks;
 use crate::object::Manifest;
@@ -82,51 +82,7 @@ impl Machine {
         self.item_write(index, Op::Merge { patch, manager })
     }
 
-    pub(super) fn namespace_write(&self, name: &str) -> Write {
-        let source = self.blueprint.source.namespaces.get(name);
-        let (mut labels, mut annotations) =
-            source.map(|ns| (ns.labels(), ns.annotations())).unwrap_or_default();
-        // Set by the API server itself.
-        labels.remove("kubernetes.io/metadata.name");
-        annotations.retain(|key, _| !key.starts_with(marks::PREFIX));
-        annotations.insert(marks::PIVOT_ID.to_owned(), self.options.pivot_id.clone());
-        let body = json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": name, "labels": labels, "annotations": annotations}});
-        let op = Op::Create { body, manager: OWN_MANAGER.to_owned() };
-        Write { side: Side::Target, key: namespace_key(name), op }
-    }
-
-    pub(super) fn settle_namespace(&mut self, name: &str, outcome: Outcome) {
-        match outcome {
-            Outcome::Written(revision) => {
-                self.stage.created_namespaces.insert(namespace_key(name), revision.uid);
-                self.namespace_ready(name);
-            }
-            Outcome::Refused { class: RefusalClass::Exists, .. } => self.namespace_ready(name),
-            other => self.refused(&format!("creating namespace {name} in the target"), other),
-        }
-    }
-
-    pub(super) fn read_back_namespace(&mut self, name: &str, tries: Tries, found: Option<&Manifest>) {
-        match found {
-            None => self.again(Step::Namespace(name.to_owned()), tries),
-            Some(found) => {
-                if marks::is_ours(found, &self.options.pivot_id) {
-                    self.stage.created_namespaces.insert(namespace_key(name), found.uid());
-                }
-                self.namespace_ready(name);
-            }
-        }
-    }
-
-    fn namespace_ready(&mut self, name: &str) {
-        self.stage.known_namespaces.insert(name.to_owned());
-        for index in self.stage.namespaces.remove(name).unwrap_or_default() {
-            self.release(index);
-        }
-    }
-
-    fn release(&mut self, index: usize) {
+    pub(super) fn release(&mut self, index: usize) {
         let item = &mut self.stage.items[index];
         item.waits -= 1;
         if item.waits == 0 {

@@ -7,6 +7,7 @@ mod effect;
 mod end;
 mod finish;
 mod item;
+mod namespace;
 mod notice;
 mod observe;
 mod phase;

@@ -62,7 +62,7 @@ impl Machine {
         let (field, original) = self.original_pause(item).expect("BUG: an opened object has nothing to open");
         let revision = item.target.as_ref().expect("BUG: an opened object is not in the target");
         // The revision is the one that VERIFY compared: a host is never opened with another status.
-        let patch = guarded(field.patch(&original), &revision.uid, &revision.resource_version);
+        let patch = guarded(field.patch(&original), &revision.resource_version);
         Write {
             side: Side::Target,
             key: key.clone(),

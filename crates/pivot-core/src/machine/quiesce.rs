@@ -62,7 +62,6 @@ impl Machine {
         let paused = self.paused_object(key);
         let patch = guarded(
             paused.field.patch(&paused.field.paused(&self.options.pivot_id)),
-            &paused.uid,
             &paused.resource_version,
         );
         Write {
@@ -213,12 +212,12 @@ impl Machine {
     }
 }
 
-/// A merge patch that holds only for this revision of this instance.
-pub(super) fn guarded(mut patch: Value, uid: &Uid, resource_version: &str) -> Value {
+/// A merge patch that holds only for this revision. The revision of an object that was created anew under the same name is another one;
+/// a uid besides would turn the conflict (409) into an invalid request (422).
+pub(super) fn guarded(mut patch: Value, resource_version: &str) -> Value {
     if !patch["metadata"].is_object() {
         patch["metadata"] = json!({});
     }
-    patch["metadata"]["uid"] = uid.0.clone().into();
     patch["metadata"]["resourceVersion"] = resource_version.into();
     patch
 }

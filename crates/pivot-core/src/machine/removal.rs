@@ -169,7 +169,7 @@ impl Removal {
 }
 
 fn strip_patch(revision: &Revision) -> Value {
-    json!({"metadata": {"uid": revision.uid, "resourceVersion": revision.resource_version, "finalizers": null}})
+    json!({"metadata": {"resourceVersion": revision.resource_version, "finalizers": null}})
 }
 
 /// Keeps links in the order in which a depth-first walk meets them, without those that close a cycle.

@@ -129,7 +129,7 @@ impl Machine {
                 let removed = self.removal().total() - self.kept.len();
                 self.advance(format!("{removed} objects removed from the source"));
             }
-            _ => self.swept(),
+            _ => self.drop_namespaces(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Machine;
 use super::effect::{Op, Outcome, RecordState, RefusalClass, Write};
 use super::end::End;
+use super::namespace::Namespaces;
 use super::notice::{Notice, Side};
 use super::observe::describe_pause;
 use super::phase::Phase;
@@ -26,7 +27,7 @@ pub(super) struct Rollback {
     /// Objects to be restored in the source, as they were read.
     restoring: BTreeMap<ObjectKey, Manifest>,
     pending: usize,
-    namespaces: usize,
+    pub(super) namespaces: Namespaces,
     records: usize,
 }
 
@@ -40,7 +41,7 @@ impl Machine {
             interrupted,
             restoring: BTreeMap::new(),
             pending: 0,
-            namespaces: 0,
+            namespaces: Namespaces::default(),
             records: 0,
         });
         if self.phase >= Phase::Snapshot {
@@ -50,11 +51,11 @@ impl Machine {
         if self.phase >= Phase::Stage {
             self.push(Step::Sweep);
         } else {
-            self.swept();
+            self.drop_namespaces();
         }
     }
 
-    fn rollback_mut(&mut self) -> &mut Rollback {
+    pub(super) fn rollback_mut(&mut self) -> &mut Rollback {
         self.rollback.as_mut().expect("BUG: a rollback step without a rollback")
     }
 
@@ -77,34 +78,7 @@ impl Machine {
         self.removal = Some(Removal::new(Side::Target, entries, &Removal::owner_links(&owners)));
         self.start_removal();
         if self.removal().is_finished() {
-            self.swept();
-        }
-    }
-
-    /// Nothing of ours is left of the moved kinds; namespaces that we made go last.
-    pub(super) fn swept(&mut self) {
-        let namespaces: Vec<_> = self.stage.created_namespaces.keys().cloned().collect();
-        self.rollback_mut().namespaces = namespaces.len();
-        if namespaces.is_empty() {
-            self.push(Step::Survey);
-        }
-        for key in namespaces {
-            self.push(Step::DropNamespace(key));
-        }
-    }
-
-    pub(super) fn drop_namespace_write(&self, key: &ObjectKey) -> Write {
-        let uid =
-            self.stage.created_namespaces.get(key).cloned().expect("BUG: a namespace that we did not create");
-        Write { side: Side::Target, key: key.clone(), op: Op::Delete { uid, resource_version: None } }
-    }
-
-    /// Whatever the answer: an empty namespace does no harm, and is not worth a failed rollback.
-    pub(super) fn settle_drop_namespace(&mut self) {
-        let rollback = self.rollback_mut();
-        rollback.namespaces -= 1;
-        if rollback.namespaces == 0 {
-            self.push(Step::Survey);
+            self.drop_namespaces();
         }
     }
 
@@ -153,7 +127,7 @@ impl Machine {
     pub(super) fn restore_write(&self, key: &ObjectKey) -> Write {
         let paused = self.paused_object(key);
         let now = self.rollback.as_ref().and_then(|r| r.restoring.get(key)).expect("BUG: nothing to restore");
-        let patch = guarded(paused.field.patch(&paused.original), &now.uid(), now.resource_version());
+        let patch = guarded(paused.field.patch(&paused.original), now.resource_version());
         Write {
             side: Side::Source,
             key: key.clone(),

@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::effect::{Outcome, Revision};
 use super::notice::Side;
 use super::removal::Removal;
-use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::cannot_stay;
 use crate::content::{FieldDifference, comparable, differences};

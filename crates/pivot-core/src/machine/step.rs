@@ -34,6 +34,10 @@ pub(super) enum Step {
     Survey,
     /// Rollback: the original pause value.
     Restore(ObjectKey),
+    /// Rollback: is this namespace one that we created?
+    LookUpNamespace(ObjectKey),
+    /// Rollback: who else lives in a namespace that we created?
+    Occupants(ObjectKey),
     /// Rollback: a namespace that we created.
     DropNamespace(ObjectKey),
     /// An outcome is unknown, or a guard did not hold: how does the object stand?
@@ -85,6 +89,8 @@ impl Step {
             | Self::Observe
             | Self::Sweep
             | Self::Survey
+            | Self::LookUpNamespace(_)
+            | Self::Occupants(_)
             | Self::ReadBack { .. } => false,
         }
     }
@@ -102,6 +108,8 @@ impl Machine {
             Step::GlanceSource => Act::Glance { side: Side::Source, extent: self.extent() },
             Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
+            Step::LookUpNamespace(key) => Act::Read { side: Side::Target, key: key.clone() },
+            Step::Occupants(key) => Act::Occupants(key.name.clone()),
             Step::Delayed(_, step) => self.act(step),
             Step::Pause(key) => Act::Write(self.pause_write(key)),
             Step::Namespace(name) => Act::Write(self.namespace_write(name)),
@@ -139,6 +147,8 @@ impl Machine {
             | Step::Open(_)
             | Step::Observe
             | Step::Sweep
+            | Step::LookUpNamespace(_)
+            | Step::Occupants(_)
             | Step::DropNamespace(_) => Side::Target,
         }
     }
@@ -150,6 +160,8 @@ impl Machine {
             Step::Pause(key)
             | Step::Open(key)
             | Step::Restore(key)
+            | Step::LookUpNamespace(key)
+            | Step::Occupants(key)
             | Step::DropNamespace(key)
             | Step::ReadBack { key, .. } => key.clone(),
             Step::Namespace(name) => super::stage::namespace_key(name),
@@ -189,6 +201,8 @@ impl Machine {
             Step::Pause(key) => format!("pausing {key}"),
             Step::Open(key) | Step::Restore(key) => format!("unpausing {key}"),
             Step::Namespace(name) => format!("creating namespace {name}"),
+            Step::LookUpNamespace(key) => format!("reading {key}"),
+            Step::Occupants(key) => format!("listing what is in {key}"),
             Step::DropNamespace(key) => format!("removing {key}"),
             Step::Create(_) => format!("creating {}", self.key_of(step)),
             Step::Replace(_) => format!("replacing {}", self.key_of(step)),
@@ -229,7 +243,9 @@ impl Machine {
             Step::Sweep => self.settle_sweep(outcome),
             Step::Survey => self.settle_survey(outcome),
             Step::Restore(key) => self.settle_restore(key, tries, outcome),
-            Step::DropNamespace(_) => self.settle_drop_namespace(),
+            Step::LookUpNamespace(key) => self.settle_look_up_namespace(key, tries, outcome),
+            Step::Occupants(key) => self.settle_occupants(key, tries, outcome),
+            Step::DropNamespace(key) => self.settle_drop_namespace(key, tries, outcome),
         }
     }
 
@@ -246,7 +262,7 @@ impl Machine {
             Step::Open(key) => self.read_back_open(key, tries, found.as_ref()),
             Step::Remove(entry) => self.read_back_remove(entry, tries, found.as_ref()),
             Step::Restore(key) => self.read_back_restore(key, tries, found.as_ref()),
-            Step::DropNamespace(_) => self.settle_drop_namespace(),
+            Step::DropNamespace(key) => self.look_up_namespace(key, tries, found.as_ref()),
             step => unreachable!("BUG: {step:?} is no write"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pivot_core::kind::{GroupKind, KindInfo};
+use pivot_core::kind::{GroupKind, KindInfo, Scope};
 use pivot_core::machine::{Act, Effect, EffectId, Extent, Outcome, Seen, Side};
 use pivot_core::object::ObjectKey;
 use tokio::sync::{Mutex, mpsc};
@@ -97,6 +97,7 @@ impl Performer {
                 }
             }
             Act::Glance { side, extent } => self.glance(side, &extent).await,
+            Act::Occupants(namespace) => self.occupants(&namespace).await,
             Act::Watch(_) => {
                 let positions = self.positions.lock().await.clone();
                 let started = self
@@ -132,13 +133,26 @@ impl Performer {
     }
 
     async fn glance(&self, side: Side, extent: &Extent) -> Outcome {
+        self.glance_at(side, extent_lists(self.discovery(side), &self.sides.versions, extent)).await
+    }
+
+    /// Also kinds that take no part: whoever deletes a namespace deletes them all.
+    async fn occupants(&self, namespace: &str) -> Outcome {
+        let discovery = self.discovery(Side::Target);
+        let kinds = discovery.catalog.iter().chain(&discovery.other);
+        let lists = kinds
+            .filter(|kind| kind.scope == Scope::Namespaced)
+            .map(|kind| (kind, kind.storage_version.as_str(), Some(namespace)));
+        self.glance_at(Side::Target, lists.collect()).await
+    }
+
+    async fn glance_at(&self, side: Side, lists: Vec<(&KindInfo, &str, Option<&str>)>) -> Outcome {
         let cluster = self.cluster(side);
-        let lists = extent_lists(self.discovery(side), &self.sides.versions, extent);
         let seen: Result<Vec<Vec<Seen>>, _> = stream::iter(lists)
             .map(|(kind, version, namespace)| async move {
                 let listed = match cluster.list_metadata(kind, version, namespace).await {
                     Ok(listed) => listed.items,
-                    Err(failure) if failure.is_not_found() => Vec::new(),
+                    Err(failure) if failure.is_not_found() || failure.status() == Some(405) => Vec::new(),
                     Err(failure) => return Err(failure),
                 };
                 Ok(listed
