@@ -64,9 +64,7 @@ pub(super) async fn carry_out(session: &Session, args: &MoveArgs, surveyed: Surv
     };
     let mut tell = |event: Event| reporter.event(&Event { elapsed: took + event.elapsed, ..event });
     let end = run::run(survey, source, target, run_options, interrupt, &mut tell).await;
-    if let Reporter::Machines(stream) = &mut reporter {
-        stream.end(&end);
-    }
+    reporter.end(&end);
     drop(reporter);
     if let Some(error) = explained(&end) {
         error.print(session.printer);

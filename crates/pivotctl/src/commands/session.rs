@@ -139,13 +139,10 @@ impl Session {
     }
 
     /// Waits for a look at the clusters; on a terminal it shows that it does.
-    pub(super) async fn busy<T, E>(&self, look: impl Future<Output = Result<T, E>>) -> Result<T, CommandError>
-    where
-        CommandError: From<E>,
-    {
+    pub(super) async fn busy<T>(&self, look: impl Future<Output = T>) -> T {
         let mut progress = Progress::new(self.printer, false);
         progress.tell(Duration::ZERO, &Notice::PhaseStarted { phase: Phase::Plan });
-        Ok(look.await?)
+        look.await
     }
 
     fn request(&self, source: &Cluster, selection: &SelectionArgs) -> Request {

@@ -6,7 +6,7 @@ use crate::args::{Output, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, verify};
-use crate::ui::last_line::NOTHING_CHANGED;
+use crate::ui::last_line;
 
 /// Compare the objects on both sides, without changing anything
 ///
@@ -27,12 +27,22 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Result<Exit, Co
     let source = session.source().await?;
     let target = session.required_target().await?;
     let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
-    let report = session.busy(pivot::verify::verify(&source, &target, &options)).await?;
+    let look = async {
+        tokio::join!(
+            pivot::verify::verify(&source, &target, &options),
+            pivot::status::status(&source, Some(&target), &options)
+        )
+    };
+    let (report, status) = session.busy(Box::pin(look)).await;
+    let report = report?;
     session.print(&match args.output {
         Output::Text => verify::text(&report),
         Output::Json => data::json(&report),
         Output::Yaml => data::yaml(&report),
     })?;
-    session.printer.note(NOTHING_CHANGED);
+    session.printer.note(match status {
+        Ok(status) => last_line::active(status.active, source.name(), Some(target.name())),
+        Err(_) => last_line::NOTHING_CHANGED.to_owned(),
+    });
     Ok(if report.differences.is_empty() { Exit::Done } else { Exit::Differs })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pivot_core::machine::{Notice, Phase};
+use pivot_core::machine::{End, Notice};
 use pivot_core::object::ObjectKey;
 
 use super::elapsed::Elapsed;
@@ -12,6 +12,9 @@ use super::theme::{ERROR, GOOD, QUIET, WARNING};
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 /// Tries after which a repeated request is worth a line.
 const NOTABLE_ATTEMPT: u32 = 3;
+
+/// What undoing is called.
+const ROLLBACK: &str = "rollback";
 
 /// Something to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(crate) struct Narrator {
     verbose: bool,
     began: Duration,
     told: Duration,
+    now: Duration,
+    rolling_back: bool,
     waiting_for: Option<String>,
 }
 
@@ -44,22 +49,26 @@ enum Mark {
 impl Narrator {
     /// `verbose` tells every retry.
     pub(crate) fn new(live: bool, verbose: bool) -> Self {
-        Self { live, verbose, began: Duration::ZERO, told: Duration::ZERO, waiting_for: None }
+        let zero = Duration::ZERO;
+        Self { live, verbose, began: zero, told: zero, now: zero, rolling_back: false, waiting_for: None }
     }
 
     /// Tells one notice. `elapsed` counts from the start of the run.
     pub(crate) fn tell(&mut self, elapsed: Duration, notice: &Notice) -> Vec<Said> {
+        self.now = elapsed;
         match notice {
             Notice::PhaseStarted { phase } => self.begin(elapsed, phase.name()),
-            Notice::PhaseDone { phase, summary } => vec![self.end(Mark::Done, *phase, summary, elapsed)],
-            Notice::PhaseSkipped { phase, reason } => vec![self.end(Mark::Skipped, *phase, reason, elapsed)],
+            Notice::PhaseDone { phase, summary } => vec![self.end(Mark::Done, phase.name(), summary)],
+            Notice::PhaseSkipped { phase, reason } => vec![self.end(Mark::Skipped, phase.name(), reason)],
             Notice::RollingBack { phase, cause } => {
-                let mut said = vec![self.end(Mark::Failed, *phase, cause, elapsed)];
-                said.extend(self.begin(elapsed, "rollback"));
+                let mut said = vec![self.end(Mark::Failed, phase.name(), cause)];
+                self.rolling_back = true;
+                said.extend(self.begin(elapsed, ROLLBACK));
                 said
             }
             Notice::Progress { phase, done, total } => {
-                self.now(elapsed, format!("{:<13} {done} of {total}", phase.name()))
+                let name = if self.rolling_back { ROLLBACK } else { phase.name() };
+                self.count(format!("{name:<13} {done} of {total}"))
             }
             Notice::Waiting { what, objects } => self.wait(what, objects),
             Notice::Retrying { side, what, reason, attempt, delay } => {
@@ -83,6 +92,12 @@ impl Narrator {
         }
     }
 
+    /// Tells the end, where no phase did.
+    pub(crate) fn conclude(&self, end: &End) -> Option<Said> {
+        let undone = self.rolling_back && matches!(end, End::RolledBack { .. });
+        undone.then(|| self.end(Mark::Done, ROLLBACK, "everything was undone"))
+    }
+
     fn begin(&mut self, elapsed: Duration, name: &str) -> Vec<Said> {
         (self.began, self.told, self.waiting_for) = (elapsed, elapsed, None);
         if self.live {
@@ -94,13 +109,13 @@ impl Narrator {
         }
     }
 
-    fn end(&self, mark: Mark, phase: Phase, text: &str, elapsed: Duration) -> Said {
-        let took = Elapsed(elapsed.saturating_sub(self.began));
+    fn end(&self, mark: Mark, name: &str, text: &str) -> Said {
+        let took = Elapsed(self.now.saturating_sub(self.began));
         let took = match mark {
             Mark::Skipped => String::new(),
             Mark::Done | Mark::Failed => format!("  {QUIET}{took}{QUIET:#}"),
         };
-        Said::Line(format!("{} {:<13} {text}{took}", self.mark(mark), phase.name()))
+        Said::Line(format!("{} {name:<13} {text}{took}", self.mark(mark)))
     }
 
     fn mark(&self, mark: Mark) -> String {
@@ -114,15 +129,15 @@ impl Narrator {
         }
     }
 
-    fn now(&mut self, elapsed: Duration, text: String) -> Vec<Said> {
+    fn count(&mut self, text: String) -> Vec<Said> {
         self.waiting_for = None;
         if self.live {
             return vec![Said::Now(text)];
         }
-        if elapsed.saturating_sub(self.told) < PLAIN_INTERVAL {
+        if self.now.saturating_sub(self.told) < PLAIN_INTERVAL {
             return vec![];
         }
-        self.told = elapsed;
+        self.told = self.now;
         vec![Said::Line(format!("[..] {text}"))]
     }
 
@@ -147,7 +162,7 @@ fn listed(objects: &[ObjectKey]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pivot_core::machine::Side;
+    use pivot_core::machine::{Phase, Side};
 
     use super::*;
     use crate::report::append::append;
@@ -182,21 +197,25 @@ mod tests {
             Notice::Warning { object: Some(host.clone()), message: "is odd".to_owned() },
             Notice::Resnapshot { objects: vec![host] },
             Notice::RollingBack { phase: Phase::Stage, cause: "quota exceeded".to_owned() },
+            progress(1),
         ]
     }
 
     fn told(mut narrator: Narrator) -> String {
-        let mut text = String::new();
+        let (mut text, mut said) = (String::new(), Vec::new());
         for (second, notice) in (0..).zip(notices()) {
-            for said in narrator.tell(Duration::from_secs(second), &notice) {
-                let (mark, line) = match said {
-                    Said::Line(line) => (' ', line),
-                    Said::Now(line) => ('~', line),
-                    Said::Begin(line) => ('>', line),
-                };
-                let line = anstream::adapter::strip_str(&line);
-                append(&mut text, format_args!("{mark} {line}\n"));
-            }
+            said.extend(narrator.tell(Duration::from_secs(second), &notice));
+        }
+        let (phase, cause) = (Phase::Stage, "quota exceeded".to_owned());
+        said.extend(narrator.conclude(&End::RolledBack { phase, cause, interrupted: false }));
+        for said in said {
+            let (mark, line) = match said {
+                Said::Line(line) => (' ', line),
+                Said::Now(line) => ('~', line),
+                Said::Begin(line) => ('>', line),
+            };
+            let line = anstream::adapter::strip_str(&line);
+            append(&mut text, format_args!("{mark} {line}\n"));
         }
         text
     }
@@ -213,6 +232,7 @@ mod tests {
         warning: BareMetalHost metal3/node-0: is odd
           the source changed, a new snapshot is taken: BareMetalHost metal3/node-0
         [!!] stage         quota exceeded  10.0s
+        [ok] rollback      everything was undone  1.0s
         ");
     }
 
@@ -236,6 +256,8 @@ mod tests {
             the source changed, a new snapshot is taken: BareMetalHost metal3/node-0
           ✗ stage         quota exceeded  10.0s
         > rollback
+        ~ rollback      1 of 61
+          ✓ rollback      everything was undone  1.0s
         ");
     }
 

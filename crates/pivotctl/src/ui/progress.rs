@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pivot_core::machine::Notice;
+use pivot_core::machine::{End, Notice};
 
 use super::narrator::{Narrator, Said};
 use super::printer::Printer;
@@ -34,6 +34,13 @@ impl Progress {
     pub(crate) fn line_writer(&self) -> impl Fn(&str) + Send + 'static {
         let (printer, bar) = (self.printer, self.bar.clone());
         move |line: &str| write_line(printer, bar.as_ref(), line)
+    }
+
+    /// Tells the end.
+    pub(crate) fn conclude(&mut self, end: &End) {
+        if let Some(Said::Line(line)) = self.narrator.conclude(end) {
+            write_line(self.printer, self.bar.as_ref(), &line);
+        }
     }
 
     /// Tells one notice. `elapsed` counts from the start of the run.

@@ -1,6 +1,7 @@
 //! One of the two ways in which a run is told: to people, or to machines.
 
 use pivot::event::Event;
+use pivot_core::machine::End;
 
 use super::printer::Printer;
 use super::progress::Progress;
@@ -20,6 +21,14 @@ impl Reporter {
         match self {
             Self::People(progress) => progress.tell(event.elapsed, &event.notice),
             Self::Machines(stream) => stream.event(event),
+        }
+    }
+
+    /// Tells how the pivot ended.
+    pub(crate) fn end(&mut self, end: &End) {
+        match self {
+            Self::People(progress) => progress.conclude(end),
+            Self::Machines(stream) => stream.end(end),
         }
     }
 
