@@ -225,10 +225,7 @@ mod tests {
     fn observed_generations_tell_the_same_in_the_target() {
         let (source, owners, deferred) = (object(), HashMap::new(), BTreeSet::new());
         let body = staging(&source, &owners, &deferred).status_body("77", 1, 4).unwrap();
-        assert_eq!(
-            body["status"],
-            json!({"conditions": [{}], "observedGeneration": 1})
-        );
+        assert_eq!(body["status"], json!({"conditions": [{}], "observedGeneration": 1}));
         let body = staging(&source, &owners, &deferred).status_body("77", 5, 4).unwrap();
         assert_eq!(
             body["status"],

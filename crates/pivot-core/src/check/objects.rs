@@ -28,6 +28,8 @@ pub(super) fn check(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
         size(blueprint, id, findings);
         owners(blueprint, id, findings);
         users(blueprint, id, findings);
+        needs(blueprint, id, findings);
+        copied(blueprint, id, findings);
     }
     dependents(blueprint, findings);
     missing_references(blueprint, findings);
@@ -159,6 +161,53 @@ fn users(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
             "move both together, or separate them first",
         )
     });
+}
+
+/// What a staged object needs and that stays: it belongs to another Cluster and cannot be in two places.
+fn needs(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
+    let staying = |link: &&Link| {
+        link.role == LinkRole::Reference && blueprint.selection.action(link.dependency) == Action::Keep
+    };
+    for link in blueprint.graph.dependencies(id).iter().filter(staying) {
+        findings.push(Finding::error(
+            CheckId::SharedObject,
+            Some(&blueprint.object(link.dependency).key),
+            format!(
+                "stays, although {}, which leaves, needs it ({}), and cannot act in two clusters",
+                blueprint.object(id).key,
+                blueprint.rules.rule(link.rule).name
+            ),
+            "move both together, or separate them first",
+        ));
+    }
+}
+
+/// Copies: only of what does no harm in two places, and only where the one in the source can live on.
+fn copied(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
+    if blueprint.selection.action(id) != Action::Copy {
+        return;
+    }
+    let object = blueprint.object(id);
+    if !is_copyable(&object.key.kind) && !blueprint.is_cluster_scoped(&object.key.kind) {
+        findings.push(Finding::error(
+            CheckId::SharedObject,
+            Some(&object.key),
+            format!("cannot act in two clusters ({})", blueprint.selection.verdict(id).reason),
+            "select its namespace too, so that it moves",
+        ));
+    }
+    let owners = blueprint.graph.dependencies(id).iter().filter(|link| link.role == LinkRole::OwnerReference);
+    let (leaving, staying): (Vec<&Link>, Vec<&Link>) =
+        owners.partition(|link| blueprint.selection.action(link.dependency) == Action::Move);
+    if let (Some(owner), true) = (leaving.first(), staying.is_empty()) {
+        let owner = &blueprint.object(owner.dependency).key;
+        findings.push(Finding::error(
+            CheckId::DependentStays,
+            Some(&object.key),
+            format!("is to stay in the source too, but is owned by {owner}, which leaves: the garbage collector would delete it"),
+            "move what needs it too, or remove the owner reference",
+        ));
+    }
 }
 
 /// Objects that stay and are owned by one that leaves: the source's garbage collector would delete them.
