@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
+mod content;
+mod garbage;
+mod quiet;
 mod scene;
 mod there_and_back;
