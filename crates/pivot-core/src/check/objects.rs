@@ -32,6 +32,7 @@ pub(super) fn check(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
         copied(blueprint, id, findings);
     }
     dependents(blueprint, findings);
+    unknown_owners(blueprint, findings);
     missing_references(blueprint, findings);
 }
 
@@ -113,11 +114,16 @@ fn owners(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
             ));
         }
     }
-    for unresolved in blueprint.links.unresolved.iter().filter(|u| u.from == id && u.owner.is_some()) {
-        findings.push(not_carried(
-            object,
-            &format!("{}, which is not among the kinds that take part or does not exist", unresolved.to),
-        ));
+}
+
+/// Owner references of staged objects to what was not found at all.
+fn unknown_owners(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
+    let owners =
+        blueprint.links.unresolved.iter().filter(|u| u.owner.is_some() && blueprint.staged.contains(&u.from));
+    for unresolved in owners {
+        let owner =
+            format!("{}, which is not among the kinds that take part or does not exist", unresolved.to);
+        findings.push(not_carried(blueprint.object(unresolved.from), &owner));
     }
 }
 
@@ -184,7 +190,8 @@ fn needs(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
 
 /// Copies: only of what does no harm in two places, and only where the one in the source can live on.
 fn copied(blueprint: &Blueprint, id: ObjectId, findings: &mut Vec<Finding>) {
-    if blueprint.selection.action(id) != Action::Copy {
+    // What stands in a directory acts nowhere else.
+    if blueprint.origin == Origin::Directory || blueprint.selection.action(id) != Action::Copy {
         return;
     }
     let object = blueprint.object(id);
@@ -256,7 +263,7 @@ fn missing_references(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
         .filter(|u| u.named && u.owner.is_none() && blueprint.staged.contains(&u.from));
     for unresolved in from_staged {
         // A kind that no rule knows is named for others to find (a generic reference, say); nothing can be said of it.
-        if !blueprint.source.inventory.kinds.iter().any(|info| info.kind == unresolved.to.kind) {
+        if blueprint.source.inventory.kinds.get(&unresolved.to.kind).is_none() {
             continue;
         }
         let object = blueprint.object(unresolved.from);

@@ -66,7 +66,7 @@ pub enum Act {
 }
 
 /// What to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Kinds.
     pub kinds: BTreeSet<GroupKind>,

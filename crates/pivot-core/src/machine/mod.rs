@@ -84,6 +84,8 @@ pub struct Machine {
     failing: Option<Failure>,
     paused: BTreeMap<ObjectKey, Paused>,
     stage: Stage,
+    /// Extent of all snapshots before the present one.
+    reach: Extent,
     snapshots: u32,
     /// Objects of the source that changed since the snapshot.
     dirty: BTreeSet<ObjectKey>,
@@ -117,6 +119,7 @@ impl Machine {
             failing: None,
             paused: BTreeMap::new(),
             stage: Stage::default(),
+            reach: Extent::default(),
             snapshots: 0,
             dirty: BTreeSet::new(),
             removal: None,
@@ -367,11 +370,22 @@ impl Machine {
         self.blueprint.request.covers(key.namespace.as_deref())
     }
 
+    /// Where anything of this pivot may be: what is staged now, and what an earlier snapshot made us stage.
     fn extent(&self) -> Extent {
-        self.blueprint.extent()
+        let now = self.blueprint.extent();
+        Extent {
+            kinds: now.kinds.union(&self.reach.kinds).cloned().collect(),
+            namespaces: now.namespaces.map(|names| match &self.reach.namespaces {
+                Some(earlier) => names.union(earlier).cloned().collect(),
+                None => names,
+            }),
+        }
     }
 
+    /// A hundred steps are enough for anybody who looks on.
     fn progress(&mut self, done: usize, total: usize) {
-        self.notices.push(Notice::Progress { phase: self.phase, done, total });
+        if done == total || done.is_multiple_of((total / 100).max(1)) {
+            self.notices.push(Notice::Progress { phase: self.phase, done, total });
+        }
     }
 }

@@ -17,6 +17,7 @@ impl Machine {
             other => return self.refused("listing the source", other),
         };
         let before = self.staged_keys();
+        self.reach = self.extent();
         self.blueprint = self.blueprint.renewed(*inventory);
         self.dirty.clear();
         let refused: Vec<_> =

@@ -187,7 +187,7 @@ impl Machine {
     pub(super) fn describe(&self, step: &Step) -> String {
         match step {
             Step::Delayed(_, step) => self.describe(step),
-            Step::ReadBack { key, .. } => format!("reading {key}"),
+            Step::ReadBack { key, .. } | Step::LookUpNamespace(key) => format!("reading {key}"),
             Step::Record(..) => "writing the record".to_owned(),
             Step::Acknowledge
             | Step::Snapshot
@@ -201,7 +201,6 @@ impl Machine {
             Step::Pause(key) => format!("pausing {key}"),
             Step::Open(key) | Step::Restore(key) => format!("unpausing {key}"),
             Step::Namespace(name) => format!("creating namespace {name}"),
-            Step::LookUpNamespace(key) => format!("reading {key}"),
             Step::Occupants(key) => format!("listing what is in {key}"),
             Step::DropNamespace(key) => format!("removing {key}"),
             Step::Create(_) => format!("creating {}", self.key_of(step)),

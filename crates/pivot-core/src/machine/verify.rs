@@ -1,12 +1,12 @@
 //! VERIFY: both sides are listed again and compared, before anything is decided.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Machine;
 use super::effect::{Outcome, Revision, Seen};
 use super::notice::Notice;
 use super::step::Step;
-use crate::object::ObjectKey;
+use crate::object::{Manifest, ObjectKey, Uid};
 
 impl Machine {
     pub(super) fn begin_verify(&mut self) {
@@ -47,6 +47,8 @@ impl Machine {
         let mut problems = Vec::new();
         let mut additions = Vec::new();
         let mut revisions = Vec::new();
+        let live: HashSet<&Uid> =
+            self.stage.items().iter().filter_map(|item| item.target.as_ref()).map(|r| &r.uid).collect();
         for (index, item) in self.stage.items().iter().enumerate() {
             let Some(existing) = found.get(&item.key) else {
                 problems.push(format!("{} is missing", item.key));
@@ -68,7 +70,7 @@ impl Machine {
                     additions.push((item.key.clone(), text));
                 }
             }
-            problems.extend(self.wrong_owners(&item.key, &existing.manifest));
+            problems.extend(wrong_owners(&item.key, &existing.manifest, &live));
         }
         if !problems.is_empty() {
             let shown: Vec<_> = problems.iter().take(5).cloned().collect();
@@ -83,25 +85,13 @@ impl Machine {
         for (key, revision) in revisions {
             self.stage.update(&key, revision);
         }
-        for (key, text) in additions {
-            self.notices.push(Notice::Warning {
-                object: Some(key),
-                message: format!("the target added a field: {text}"),
-            });
+        if let Some((key, text)) = additions.first() {
+            let others = additions.len() - 1;
+            let more = if others > 0 { format!(" (and {others} more fields)") } else { String::new() };
+            let message = format!("the target added a field: {text}{more}");
+            self.notices.push(Notice::Warning { object: Some(key.clone()), message });
         }
         self.verified_one_side();
-    }
-
-    /// Owner references must lead to the live owners: a uid of the source would let the garbage collector delete the object.
-    fn wrong_owners(&self, key: &ObjectKey, existing: &crate::object::Manifest) -> Vec<String> {
-        let live: std::collections::HashSet<_> =
-            self.stage.items().iter().filter_map(|item| item.target.as_ref()).map(|r| &r.uid).collect();
-        let owners = existing.owner_references().into_iter().filter(|owner| !live.contains(&owner.uid));
-        owners
-            .map(|owner| {
-                format!("{key} names an owner {} {} that is not in the target", owner.kind, owner.name)
-            })
-            .collect()
     }
 
     fn verified_one_side(&mut self) {
@@ -115,4 +105,12 @@ impl Machine {
             self.resnapshot();
         }
     }
+}
+
+/// Owner references must lead to the live owners: a uid of the source would let the garbage collector delete the object.
+fn wrong_owners(key: &ObjectKey, existing: &Manifest, live: &HashSet<&Uid>) -> Vec<String> {
+    let owners = existing.owner_references().into_iter().filter(|owner| !live.contains(&owner.uid));
+    let wrong =
+        owners.map(|o| format!("{key} names an owner {} {} that is not in the target", o.kind, o.name));
+    wrong.collect()
 }
