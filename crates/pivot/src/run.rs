@@ -1,5 +1,6 @@
 //! A whole pivot, from LOCK to RETIRE.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub use pivot_core::machine::Retire;
@@ -7,9 +8,9 @@ use pivot_core::machine::{End, Machine};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
-use crate::engine::{self, Sides};
+use crate::engine::{self, Sides, Source};
 use crate::event::Listener;
-use crate::survey::{Options, Survey};
+use crate::survey::{DirectorySurvey, Options, Survey};
 
 /// Limit of the waits of one request that fails for now, added up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,27 +56,41 @@ pub async fn run(
     let Some(target_discovery) = target_discovery else {
         return End::Failed { cause: "the survey was made without a target".to_owned() };
     };
+    let source = Source::Cluster { cluster: source, discovery: source_discovery, positions };
     let versions = blueprint.versions.clone();
-    let machine = Machine::new(
-        blueprint,
-        pivot_core::machine::Options {
-            pivot_id: options.pivot_id,
-            retire: options.retire,
-            wait: options.survey.wait,
-            patience: options.patience,
-            snapshots: SNAPSHOTS,
-            live_providers,
-        },
-    );
+    let machine = Machine::new(blueprint, machine_options(&options, live_providers));
     let concurrency = options.survey.concurrency;
-    let sides = Sides {
-        source,
-        target,
-        source_discovery,
-        target_discovery,
-        versions,
-        positions,
-        options: options.survey,
-    };
+    let sides = Sides { source, target, target_discovery, versions, options: options.survey };
     engine::drive(machine, sides, concurrency, interrupt, listener).await
+}
+
+/// Takes a surveyed directory into a cluster. What the survey found is a failure without a single write.
+pub(crate) async fn run_directory(
+    survey: DirectorySurvey,
+    target: Cluster,
+    options: RunOptions,
+    interrupt: CancellationToken,
+    listener: Listener<'_>,
+) -> End {
+    let DirectorySurvey { blueprint, inventory, target: target_discovery, report } = survey;
+    if let Some(error) = report.errors().next() {
+        return End::Failed { cause: error.to_string() };
+    }
+    let source = Source::Directory(inventory);
+    let versions = blueprint.versions.clone();
+    let machine = Machine::new(blueprint, machine_options(&options, BTreeSet::new()));
+    let concurrency = options.survey.concurrency;
+    let sides = Sides { source, target, target_discovery, versions, options: options.survey };
+    engine::drive(machine, sides, concurrency, interrupt, listener).await
+}
+
+fn machine_options(options: &RunOptions, live_providers: BTreeSet<String>) -> pivot_core::machine::Options {
+    pivot_core::machine::Options {
+        pivot_id: options.pivot_id.clone(),
+        retire: options.retire,
+        wait: options.survey.wait,
+        patience: options.patience,
+        snapshots: SNAPSHOTS,
+        live_providers,
+    }
 }

@@ -52,12 +52,12 @@ impl Bundle {
         }
         let mut versions = BTreeMap::new();
         let mut flaws = Vec::new();
-        for (kind, mut each) in found {
-            match each.pop_last() {
-                Some(version) if each.is_empty() => drop(versions.insert(kind, version)),
-                last => {
-                    flaws.push(Flaw::MixedVersions { kind, versions: each.into_iter().chain(last).collect() })
-                }
+        for (kind, each) in found {
+            let mut each: Vec<String> = each.into_iter().collect();
+            if each.len() > 1 {
+                flaws.push(Flaw::MixedVersions { kind, versions: each });
+            } else if let Some(version) = each.pop() {
+                versions.insert(kind, version);
             }
         }
         if flaws.is_empty() { Ok(versions) } else { Err(flaws) }
@@ -66,22 +66,20 @@ impl Bundle {
     /// The kind as a cluster would serve it that knows nothing but the files.
     fn written_as(&self, kind: &GroupKind, version: String, known: Option<&KindInfo>) -> KindInfo {
         let served = BTreeSet::from([version.clone()]);
-        match known {
-            Some(known) => KindInfo { storage_version: version, served, ..known.clone() },
-            None => {
-                let mut objects = self.objects.iter().filter(|object| object.group_kind() == *kind);
-                let is_namespaced = objects.any(|object| object.namespace().is_some());
-                KindInfo {
-                    kind: kind.clone(),
-                    plural: String::new(),
-                    scope: if is_namespaced { Scope::Namespaced } else { Scope::Cluster },
-                    storage_version: version,
-                    served,
-                    status_subresource: BTreeSet::new(),
-                    labels: BTreeMap::new(),
-                    schemas: BTreeMap::new(),
-                }
-            }
+        if let Some(known) = known {
+            return KindInfo { storage_version: version, served, ..known.clone() };
+        }
+        let mut objects = self.objects.iter().filter(|object| object.group_kind() == *kind);
+        let is_namespaced = objects.any(|object| object.namespace().is_some());
+        KindInfo {
+            kind: kind.clone(),
+            plural: format!("{}s", kind.kind.to_lowercase()),
+            scope: if is_namespaced { Scope::Namespaced } else { Scope::Cluster },
+            storage_version: version,
+            served,
+            status_subresource: BTreeSet::new(),
+            labels: BTreeMap::new(),
+            schemas: BTreeMap::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::perform::Performer;
-pub(crate) use self::perform::Sides;
+pub(crate) use self::perform::{Sides, Source};
 use self::watches::Sighting;
 use crate::event::{Event, Listener};
 

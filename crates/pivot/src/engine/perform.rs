@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use pivot_core::inventory::{Inventory, Object};
 use pivot_core::kind::{GroupKind, KindInfo, Scope};
 use pivot_core::machine::{Act, Effect, EffectId, Extent, Outcome, Seen, Side};
 use pivot_core::object::ObjectKey;
@@ -17,14 +18,20 @@ use crate::cluster::{Cluster, read_failure};
 use crate::store::LocalRecords;
 use crate::survey::{self, Options, SurveyError, extent_lists, list_extent, namespace_kind};
 
-/// Both clusters and what is known of them.
+/// Where the objects come from.
+pub(crate) enum Source {
+    /// A cluster, what it serves and which lists were made of it.
+    Cluster { cluster: Cluster, discovery: Arc<Discovery>, positions: Vec<ListPosition> },
+    /// Files that were read: nothing in them changes, and there is nothing to write to.
+    Directory(Inventory),
+}
+
+/// Both sides and what is known of them.
 pub(crate) struct Sides {
-    pub(crate) source: Cluster,
+    pub(crate) source: Source,
     pub(crate) target: Cluster,
-    pub(crate) source_discovery: Arc<Discovery>,
     pub(crate) target_discovery: Arc<Discovery>,
     pub(crate) versions: BTreeMap<GroupKind, String>,
-    pub(crate) positions: Vec<ListPosition>,
     pub(crate) options: Options,
 }
 
@@ -40,7 +47,10 @@ pub(super) struct Performer {
 impl Performer {
     pub(super) fn new(mut sides: Sides) -> (Self, mpsc::UnboundedReceiver<Sighting>) {
         let (watches, sightings) = Watches::new();
-        let positions = std::mem::take(&mut sides.positions);
+        let positions = match &mut sides.source {
+            Source::Cluster { positions, .. } => std::mem::take(positions),
+            Source::Directory(_) => Vec::new(),
+        };
         let performer = Self {
             sides,
             namespaces: namespace_kind(),
@@ -64,15 +74,14 @@ impl Performer {
     async fn outcome(&self, act: Act) -> Outcome {
         match act {
             Act::Write(write) => match self.kind(write.side, &write.key) {
-                Some((kind, version)) => {
-                    self.cluster(write.side).write(kind, version, &write.key, &write.op).await
+                Some((cluster, kind, version)) => {
+                    cluster.write(kind, version, &write.key, &write.op).await
                 }
                 None => unknown_kind(&write.key),
             },
             Act::Read { side, key } => match self.kind(side, &key) {
-                Some((kind, version)) => {
-                    let found =
-                        self.cluster(side).get(kind, version, key.namespace.as_deref(), &key.name).await;
+                Some((cluster, kind, version)) => {
+                    let found = cluster.get(kind, version, key.namespace.as_deref(), &key.name).await;
                     found.map_or_else(
                         |failure| read_failure(&failure),
                         |found| Outcome::Read(found.map(Box::new)),
@@ -98,16 +107,7 @@ impl Performer {
             }
             Act::Glance { side, extent } => self.glance(side, &extent).await,
             Act::Occupants(namespace) => self.occupants(&namespace).await,
-            Act::Watch(_) => {
-                let positions = self.positions.lock().await.clone();
-                let started = self
-                    .watches
-                    .lock()
-                    .await
-                    .start(&self.sides.source, &self.sides.source_discovery, positions)
-                    .await;
-                started.map_or_else(|failure| read_failure(&failure), |()| Outcome::Watching)
-            }
+            Act::Watch(_) => self.watch().await,
             Act::Unwatch => {
                 self.watches.lock().await.stop().await;
                 Outcome::Watching
@@ -120,8 +120,12 @@ impl Performer {
     }
 
     async fn inventory(&self) -> Outcome {
-        let Sides { source, source_discovery, versions, options, .. } = &self.sides;
-        match survey::list_source(source, source_discovery, versions, options).await {
+        let Sides { source, versions, options, .. } = &self.sides;
+        let (cluster, discovery) = match source {
+            Source::Cluster { cluster, discovery, .. } => (cluster, discovery),
+            Source::Directory(files) => return Outcome::Inventory(Box::new(files.clone())),
+        };
+        match survey::list_source(cluster, discovery, versions, options).await {
             Ok(listing) => {
                 *self.positions.lock().await = listing.positions;
                 Outcome::Inventory(Box::new(listing.inventory))
@@ -133,21 +137,39 @@ impl Performer {
     }
 
     async fn glance(&self, side: Side, extent: &Extent) -> Outcome {
-        self.glance_at(side, extent_lists(self.discovery(side), &self.sides.versions, extent)).await
+        match (side, &self.sides.source) {
+            (Side::Source, Source::Directory(files)) => {
+                Outcome::Glance(files.iter().map(|(_, object)| seen(object)).collect())
+            }
+            (Side::Source, Source::Cluster { cluster, discovery, .. }) => {
+                self.glance_at(cluster, extent_lists(discovery, &self.sides.versions, extent)).await
+            }
+            (Side::Target, _) => {
+                let discovery = &self.sides.target_discovery;
+                self.glance_at(&self.sides.target, extent_lists(discovery, &self.sides.versions, extent))
+                    .await
+            }
+        }
+    }
+
+    async fn watch(&self) -> Outcome {
+        let Source::Cluster { cluster, discovery, .. } = &self.sides.source else { return Outcome::Watching };
+        let positions = self.positions.lock().await.clone();
+        let started = self.watches.lock().await.start(cluster, discovery, positions).await;
+        started.map_or_else(|failure| read_failure(&failure), |()| Outcome::Watching)
     }
 
     /// Also kinds that take no part: whoever deletes a namespace deletes them all.
     async fn occupants(&self, namespace: &str) -> Outcome {
-        let discovery = self.discovery(Side::Target);
+        let discovery = &self.sides.target_discovery;
         let kinds = discovery.catalog.iter().chain(&discovery.other);
         let lists = kinds
             .filter(|kind| kind.scope == Scope::Namespaced)
             .map(|kind| (kind, kind.storage_version.as_str(), Some(namespace)));
-        self.glance_at(Side::Target, lists.collect()).await
+        self.glance_at(&self.sides.target, lists.collect()).await
     }
 
-    async fn glance_at(&self, side: Side, lists: Vec<(&KindInfo, &str, Option<&str>)>) -> Outcome {
-        let cluster = self.cluster(side);
+    async fn glance_at(&self, cluster: &Cluster, lists: Vec<(&KindInfo, &str, Option<&str>)>) -> Outcome {
         let seen: Result<Vec<Vec<Seen>>, _> = stream::iter(lists)
             .map(|(kind, version, namespace)| async move {
                 let listed = match cluster.list_metadata(kind, version, namespace).await {
@@ -174,28 +196,29 @@ impl Performer {
         )
     }
 
-    fn cluster(&self, side: Side) -> &Cluster {
-        match side {
-            Side::Source => &self.sides.source,
-            Side::Target => &self.sides.target,
-        }
-    }
-
-    fn discovery(&self, side: Side) -> &Discovery {
-        match side {
-            Side::Source => &self.sides.source_discovery,
-            Side::Target => &self.sides.target_discovery,
-        }
-    }
-
-    fn kind(&self, side: Side, key: &ObjectKey) -> Option<(&KindInfo, &str)> {
+    /// Where and how an object is written; `None` where its kind is not served.
+    fn kind(&self, side: Side, key: &ObjectKey) -> Option<(&Cluster, &KindInfo, &str)> {
+        let (cluster, discovery) = match (side, &self.sides.source) {
+            (Side::Target, _) => (&self.sides.target, &self.sides.target_discovery),
+            (Side::Source, Source::Cluster { cluster, discovery, .. }) => (cluster, discovery),
+            (Side::Source, Source::Directory(_)) => return None,
+        };
         if key.kind == self.namespaces.kind {
-            return Some((&self.namespaces, "v1"));
+            return Some((cluster, &self.namespaces, "v1"));
         }
-        let info = self.discovery(side).catalog.get(&key.kind)?;
+        let info = discovery.catalog.get(&key.kind)?;
         let version =
             self.sides.versions.get(&key.kind).map_or(info.storage_version.as_str(), String::as_str);
-        Some((info, version))
+        Some((cluster, info, version))
+    }
+}
+
+fn seen(object: &Object) -> Seen {
+    Seen {
+        key: object.key.clone(),
+        uid: object.uid.clone(),
+        resource_version: object.manifest.resource_version().to_owned(),
+        terminating: object.manifest.is_terminating(),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn denied(
     Ok(here.into_iter().chain(there).collect())
 }
 
-async fn denied_on(
+pub(super) async fn denied_on(
     side: Side,
     cluster: &Cluster,
     needed: &[(Side, Permission)],

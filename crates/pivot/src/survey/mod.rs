@@ -1,6 +1,7 @@
 //! PLAN: look at both clusters and decide, without a single write.
 
 mod access;
+mod directory;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use crate::cluster::inventory::{InventoryError, ListPosition, ListScope, Listing
 use crate::cluster::{self, Cluster, Failure};
 
 use self::access::denied;
+pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
 use self::target::target_facts;
 pub(crate) use self::target::{extent_lists, list_extent, list_target, namespace_kind};
 
@@ -148,7 +150,11 @@ pub async fn survey(
     Ok(Survey { blueprint, source: here, target: there, positions, live_providers, report })
 }
 
-async fn discover(side: Side, cluster: &Cluster, rules: &LinkRules) -> Result<Arc<Discovery>, SurveyError> {
+pub(crate) async fn discover(
+    side: Side,
+    cluster: &Cluster,
+    rules: &LinkRules,
+) -> Result<Arc<Discovery>, SurveyError> {
     let discovery = cluster.discover(rules).await;
     discovery.map(Arc::new).map_err(|error| SurveyError::Discovery {
         side,
