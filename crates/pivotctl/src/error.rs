@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pivot::cluster::{ConnectError, Failure, KubeconfigError};
+use pivot::directory::DirectoryError;
 use pivot::survey::SurveyError;
 use pivot_core::link::LinkRulesError;
 use pivot_core::machine::Side;
@@ -167,5 +168,27 @@ impl From<SurveyError> for CommandError {
             },
         };
         Self::failed(id, error.to_string()).hinted(hint)
+    }
+}
+
+impl From<DirectoryError> for CommandError {
+    fn from(error: DirectoryError) -> Self {
+        let message = error.to_string();
+        match error {
+            DirectoryError::Survey(error) => (*error).into(),
+            DirectoryError::Io { .. } => Self::failed("directory-unusable", message)
+                .hinted("check the path, its permissions and the free space"),
+            DirectoryError::Occupied { .. } => Self::usage("directory-occupied", message)
+                .hinted("name an empty directory, or one that holds an earlier export unchanged"),
+            DirectoryError::Refused { .. } => {
+                Self::usage("directory-refused", message).hinted("write it again with --to-directory")
+            }
+            DirectoryError::Filtered => Self::flags_conflict("--filter-cluster", "--from-directory"),
+            DirectoryError::Checks { findings } => Self::failed("check-failed", "the checks refuse it")
+                .with_details(findings.iter().map(ToString::to_string).collect())
+                .hinted("correct what the checks name, then run the command again"),
+            DirectoryError::Unsteady { .. } => Self::failed("source-changing", message)
+                .hinted("run the command again when the source is at rest"),
+        }
     }
 }

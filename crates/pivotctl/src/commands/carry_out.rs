@@ -6,11 +6,12 @@ use pivot::cluster::Cluster;
 use pivot::event::Event;
 use pivot::run::{self, RunOptions};
 use pivot::survey::{Options, Survey};
+use pivot_core::check::Finding;
 use pivot_core::machine::{Active, End, Notice, Phase};
-use pivot_core::plan::PlanReport;
 use tokio_util::sync::CancellationToken;
 
 use super::r#move::{MoveArgs, MoveOutput, RetireHow};
+use super::next::NextCommand;
 use super::{Session, Verb, pivot_id};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -45,14 +46,10 @@ pub(super) async fn carry_out(session: &Session, args: &MoveArgs, surveyed: Surv
         }
     }
     let pivot_id = pivot_id::fresh();
-    let mut reporter = reporter(session, args, &pivot_id, survey.report());
+    let mut reporter = reporter(session, args, &pivot_id, &survey.report().findings);
     let summary = plan::summary(survey.report()).trim_start_matches("Plan: ").to_owned();
     reporter.event(&Event { elapsed: took, notice: Notice::PhaseDone { phase: Phase::Plan, summary } });
-    let interrupt = CancellationToken::new();
-    let say = reporter.line_writer(session.printer);
-    if let Err(error) = interrupt::listen(interrupt.clone(), say, look.line().to_owned()) {
-        session.printer.note(format_args!("Ctrl-C will end the program at once: {error}"));
-    }
+    let interrupt = listen(session, &reporter, &look);
     let run_options = RunOptions {
         pivot_id,
         retire: match args.retire {
@@ -83,12 +80,23 @@ fn agreed(session: &Session, args: &MoveArgs, word: &str, source: &str) -> bool 
     confirm::typed(session.printer, &question, word)
 }
 
-fn reporter(session: &Session, args: &MoveArgs, pivot_id: &str, plan: &PlanReport) -> Reporter {
+/// Listens for Ctrl-C; `look` is the command that shows where things stand.
+pub(super) fn listen(session: &Session, reporter: &Reporter, look: &NextCommand) -> CancellationToken {
+    let token = CancellationToken::new();
+    let say = reporter.line_writer(session.printer);
+    if let Err(error) = interrupt::listen(token.clone(), say, look.line().to_owned()) {
+        session.printer.note(format_args!("Ctrl-C will end the program at once: {error}"));
+    }
+    token
+}
+
+/// What tells the run.
+pub(super) fn reporter(session: &Session, args: &MoveArgs, pivot_id: &str, findings: &[Finding]) -> Reporter {
     match args.output {
         MoveOutput::Text => Reporter::People(Progress::new(session.printer, session.is_verbose())),
         MoveOutput::Json => {
             let mut stream = EventStream::begin(session.printer, Some(pivot_id));
-            for finding in &plan.findings {
+            for finding in findings {
                 stream.finding(finding);
             }
             Reporter::Machines(stream)
@@ -97,7 +105,7 @@ fn reporter(session: &Session, args: &MoveArgs, pivot_id: &str, plan: &PlanRepor
 }
 
 /// The error for an end that is not the wanted one.
-fn explained(end: &End) -> Option<CommandError> {
+pub(super) fn explained(end: &End) -> Option<CommandError> {
     let (id, message) = match end {
         End::Done { .. } => return None,
         End::Failed { cause } => ("pivot-failed", cause.clone()),

@@ -1,9 +1,74 @@
 //! `move --to-directory` and `move --from-directory`.
 
-use crate::error::CommandError;
+use std::path::Path;
 
-/// Refuses the flags as long as the library has no folders.
-pub(super) fn unavailable(flag: &str) -> CommandError {
-    CommandError::usage("directory-not-available", format!("{flag} is not available in this version"))
-        .hinted("move from cluster to cluster with --to-kubeconfig")
+use pivot::cluster::Cluster;
+use pivot::directory;
+use pivot::event::Event;
+
+use super::r#move::{MoveArgs, dry_run};
+use super::{Session, Verb, carry_out, pivot_id, refuse};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::report::amount::Amount;
+use crate::ui::last_line;
+
+/// Writes the objects of the source into a directory.
+pub(super) async fn export(
+    session: &Session,
+    args: &MoveArgs,
+    source: &Cluster,
+    path: &Path,
+) -> Result<Exit, CommandError> {
+    let options = session.options(source, &args.selection, args.wait.0)?;
+    let id = pivot_id::fresh();
+    let mut reporter = carry_out::reporter(session, args, &id, &[]);
+    let mut tell = |event: Event| reporter.event(&event);
+    let exported = directory::export(source, &options, &id, path, &mut tell).await;
+    let active = last_line::untouched(source.name());
+    match exported {
+        Ok(exported) => {
+            reporter.exported(exported.objects);
+            drop(reporter);
+            let objects = Amount(exported.objects, "object");
+            session.printer.note(format_args!("{objects} written to {}\n{active}", path.display()));
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            let error = CommandError::from(error);
+            reporter.error(&error);
+            drop(reporter);
+            error.print(session.printer);
+            session.printer.note(active);
+            Ok(error.exit)
+        }
+    }
+}
+
+/// Takes the objects of a directory into the target.
+pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> Result<Exit, CommandError> {
+    let target = session.target_or_default().await?;
+    let options = session.options(&target, &args.selection, args.wait.0)?;
+    let import = session.busy(Box::pin(directory::read(path, &target, &options))).await?;
+    let repeat = session.next(Verb::Move).with_path("--from-directory", path);
+    let untouched = refuse::advised(last_line::NOTHING_CHANGED, import.report(), repeat.line());
+    if args.dry_run {
+        return dry_run(session, args, import.report(), &untouched);
+    }
+    if let Some(exit) = refuse::refused(session, args.output, import.report(), &untouched) {
+        return Ok(exit);
+    }
+    let id = pivot_id::fresh();
+    let mut reporter = carry_out::reporter(session, args, &id, &import.report().findings);
+    let interrupt = carry_out::listen(session, &reporter, &repeat);
+    let name = target.name().to_owned();
+    let mut tell = |event: Event| reporter.event(&event);
+    let end = Box::pin(import.run(target, &id, interrupt, &mut tell)).await;
+    reporter.end(&end);
+    drop(reporter);
+    if let Some(error) = carry_out::explained(&end) {
+        error.print(session.printer);
+    }
+    session.printer.note(last_line::after_import(&end, &name, repeat.line()));
+    Ok(Exit::Pivot(end.exit_code()))
 }

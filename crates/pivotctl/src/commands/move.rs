@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use pivot::survey::survey;
-use pivot_core::machine::End;
 use pivot_core::plan::PlanReport;
 use pivot_core::select::Request;
 use tokio::time::Instant;
@@ -14,7 +13,7 @@ use super::{Session, Verb, directory, refuse, saved_plan};
 use crate::args::{SelectionArgs, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::report::{data, finding, plan};
+use crate::report::{data, plan};
 use crate::ui::stream::EventStream;
 
 /// Move everything that is to move from the source to the target, all or none
@@ -116,13 +115,15 @@ pub(crate) async fn run(session: &Session, args: &MoveArgs) -> Result<Exit, Comm
 
 async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError> {
     check_flags(session, args)?;
-    if args.from_directory.is_some() {
-        return Err(directory::unavailable("--from-directory"));
+    if let Some(path) = &args.from_directory {
+        return directory::import(session, args, path).await;
     }
     let saved = args.plan.as_deref().map(saved_plan::read).transpose()?;
     let source = session.source().await?;
-    if args.to_directory.is_some() {
-        return Err(directory::unavailable("--to-directory"));
+    if let Some(path) = &args.to_directory
+        && !args.dry_run
+    {
+        return directory::export(session, args, &source, path).await;
     }
     let target = if args.dry_run { session.target().await? } else { Some(session.required_target().await?) };
     let mut options = session.options(&source, &args.selection, args.wait.0)?;
@@ -135,15 +136,17 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
     if let Some(saved) = &saved {
         saved_plan::refuse_stale(saved, survey.report())?;
     }
+    let next = session.next(Verb::Move).selecting(&args.selection);
+    let untouched = refuse::last_line(survey.report(), next.line());
     match target {
         Some(target) if !args.dry_run => {
-            if let Some(refused) = refused(session, args, survey.report()) {
-                return Ok(refused);
+            if let Some(exit) = refuse::refused(session, args.output, survey.report(), &untouched) {
+                return Ok(exit);
             }
             let surveyed = Surveyed { source, target, survey, options, took };
             Ok(carry_out::carry_out(session, args, surveyed).await)
         }
-        _ => dry_run(session, args, survey.report()),
+        _ => dry_run(session, args, survey.report(), &untouched),
     }
 }
 
@@ -165,7 +168,6 @@ fn check_flags(session: &Session, args: &MoveArgs) -> Result<(), CommandError> {
         ("--to-directory", args.to_directory.is_some(), "--from-directory", args.from_directory.is_some()),
         ("--from-directory", args.from_directory.is_some(), "--kubeconfig", from_cluster),
         ("--plan", args.plan.is_some(), "--to-directory or --from-directory", directories),
-        ("--dry-run", args.dry_run, "--from-directory", args.from_directory.is_some()),
     ] {
         if with_one && with_other {
             return Err(CommandError::flags_conflict(one, other));
@@ -184,32 +186,17 @@ fn adopt_selection(request: &mut Request, saved: &PlanReport, session: &Session,
     }
 }
 
-fn dry_run(session: &Session, args: &MoveArgs, report: &PlanReport) -> Result<Exit, CommandError> {
+/// Shows a plan and ends.
+pub(super) fn dry_run(
+    session: &Session,
+    args: &MoveArgs,
+    report: &PlanReport,
+    last_line: &str,
+) -> Result<Exit, CommandError> {
     session.print(&match args.output {
         MoveOutput::Text => plan::text(report, session.is_verbose()),
         MoveOutput::Json => data::json(report),
     })?;
-    let next = session.next(Verb::Move).selecting(&args.selection);
-    session.printer.note(refuse::last_line(report, next.line()));
+    session.printer.note(last_line);
     Ok(if report.counts().errors > 0 { Exit::Failed } else { Exit::Done })
-}
-
-/// Tells what the checks found; an exit code where that refuses the pivot.
-fn refused(session: &Session, args: &MoveArgs, plan: &PlanReport) -> Option<Exit> {
-    for found in &plan.findings {
-        session.printer.note(finding::as_error(found));
-    }
-    if plan.counts().errors == 0 {
-        return None;
-    }
-    if args.output == MoveOutput::Json {
-        let mut stream = EventStream::begin(session.printer, None);
-        for found in &plan.findings {
-            stream.finding(found);
-        }
-        stream.end(&End::Failed { cause: plan::summary(plan) });
-    }
-    let next = session.next(Verb::Move).selecting(&args.selection);
-    session.printer.note(refuse::last_line(plan, next.line()));
-    Some(Exit::Failed)
 }

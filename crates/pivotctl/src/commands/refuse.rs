@@ -1,27 +1,62 @@
-//! A plan that its own checks refuse.
+//! A plan that is only shown, or that its own checks refuse.
 
 use pivot_core::check::CheckId;
+use pivot_core::machine::End;
 use pivot_core::plan::PlanReport;
 
+use super::Session;
+use super::r#move::MoveOutput;
+use crate::exit::Exit;
 use crate::report::amount::Amount;
+use crate::report::{finding, plan};
 use crate::ui::last_line;
+use crate::ui::stream::EventStream;
 
-/// The last line for a plan that was not carried out.
+/// The last line for a plan of a cluster that was not carried out.
 pub(super) fn last_line(plan: &PlanReport, next: &str) -> String {
-    let errors = plan.counts().errors;
+    advised(&active(plan), plan, next)
+}
+
+/// Which side is active, as far as a plan tells.
+pub(super) fn active(plan: &PlanReport) -> String {
     // With nothing to move, nothing says that the source is the active side.
-    let source = plan
-        .errors()
-        .all(|finding| finding.id != CheckId::NothingToMove)
-        .then_some(plan.source.name.as_str());
-    let line = match source {
-        Some(source) => last_line::untouched(source),
-        None => last_line::NOTHING_CHANGED.to_owned(),
-    };
+    if plan.errors().any(|finding| finding.id == CheckId::NothingToMove) {
+        return last_line::NOTHING_CHANGED.to_owned();
+    }
+    last_line::untouched(&plan.source.name)
+}
+
+/// A last line, with what to correct before the next command.
+pub(super) fn advised(active: &str, plan: &PlanReport, next: &str) -> String {
+    let errors = plan.counts().errors;
     let advice = match errors {
         0 => String::new(),
         1 => "once the error above is corrected, ".to_owned(),
         _ => format!("once the {} above are corrected, ", Amount(errors, "error")),
     };
-    format!("{line}; {advice}{}", last_line::next(next))
+    format!("{active}; {advice}{}", last_line::next(next))
+}
+
+/// Tells what the checks found; an exit code where that refuses the pivot.
+pub(super) fn refused(
+    session: &Session,
+    output: MoveOutput,
+    plan: &PlanReport,
+    last_line: &str,
+) -> Option<Exit> {
+    for found in &plan.findings {
+        session.printer.note(finding::as_error(found));
+    }
+    if plan.counts().errors == 0 {
+        return None;
+    }
+    if output == MoveOutput::Json {
+        let mut stream = EventStream::begin(session.printer, None);
+        for found in &plan.findings {
+            stream.finding(found);
+        }
+        stream.end(&End::Failed { cause: plan::summary(plan) });
+    }
+    session.printer.note(last_line);
+    Some(Exit::Failed)
 }

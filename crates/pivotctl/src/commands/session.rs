@@ -123,6 +123,12 @@ impl Session {
         })
     }
 
+    /// The target of an import: where none was named, the cluster that `kubectl` would talk to.
+    pub(super) async fn target_or_default(&self) -> Result<Cluster, CommandError> {
+        let config = self.target_config().unwrap_or_else(|| self.config(None, None));
+        connect(Side::Target, config).await
+    }
+
     /// What is to move, by which rules and within which limits.
     pub(super) fn options(
         &self,

@@ -31,6 +31,22 @@ pub(crate) fn after(end: &End, sides: Sides<'_>, repeat: &str, look: &str) -> St
     }
 }
 
+/// After objects were taken from a directory, which stays as it is.
+pub(crate) fn after_import(end: &End, target: &str, repeat: &str) -> String {
+    let active = || active(Some(Active::Target), "", Some(target));
+    match end {
+        End::Done { .. } => format!("{} and complete", active()),
+        End::CleanupPending { .. } => format!("{}; {}", active(), next(repeat)),
+        End::Failed { .. } => format!("{NOTHING_CHANGED}; {}", next(repeat)),
+        End::RolledBack { .. } => {
+            format!("target {target} is as it was, everything was undone; {}", next(repeat))
+        }
+        End::Suspended { .. } | End::InDoubt { .. } => {
+            format!("{WARNING}target {target} does not act yet{WARNING:#}; {}", next(repeat))
+        }
+    }
+}
+
 /// Which side acts; `None` where there is nothing to act on.
 pub(crate) fn active(active: Option<Active>, source: &str, target: Option<&str>) -> String {
     let target = target.unwrap_or("target");

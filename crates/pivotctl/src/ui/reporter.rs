@@ -6,6 +6,7 @@ use pivot_core::machine::End;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::stream::EventStream;
+use crate::error::CommandError;
 
 /// Takes what happens.
 pub(crate) enum Reporter {
@@ -29,6 +30,20 @@ impl Reporter {
         match self {
             Self::People(progress) => progress.conclude(end),
             Self::Machines(stream) => stream.end(end),
+        }
+    }
+
+    /// Tells machines what an export wrote.
+    pub(crate) fn exported(&mut self, objects: usize) {
+        if let Self::Machines(stream) = self {
+            stream.exported(objects);
+        }
+    }
+
+    /// Tells machines why it failed.
+    pub(crate) fn error(&mut self, error: &CommandError) {
+        if let Self::Machines(stream) = self {
+            stream.error(error);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The same events for machines: one JSON document a line on standard output.
 //!
-//! The first line has type `version`, the last one type `end` or `error`; in between stand findings and events. Fields are only
+//! The first line has type `version`, the last one type `end`, `exported` or `error`; in between stand findings and events. Fields are only
 //! ever added within a major version of the schema.
 
 use pivot::event::Event;
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::printer::Printer;
 use crate::error::CommandError;
+use crate::exit::Exit;
 
 /// Version of the lines' schema.
 pub(crate) const SCHEMA: &str = "1.0";
@@ -35,6 +36,10 @@ enum Line<'a> {
         #[serde(flatten)]
         end: &'a End,
         active: Active,
+        exit_code: u8,
+    },
+    Exported {
+        objects: usize,
         exit_code: u8,
     },
     Error {
@@ -67,6 +72,11 @@ impl EventStream {
     /// Writes how a pivot ended; the last line.
     pub(crate) fn end(&mut self, end: &End) {
         self.send(&Line::End { end, active: end.active(), exit_code: end.exit_code() });
+    }
+
+    /// Writes how much an export wrote; the last line.
+    pub(crate) fn exported(&mut self, objects: usize) {
+        self.send(&Line::Exported { objects, exit_code: Exit::Done.code() });
     }
 
     /// Writes what ended the command before anything was changed; the last line.

@@ -101,3 +101,58 @@ fn the_flags_of_clusterctl_are_taken() {
     // Past the flags, on the way to the target.
     assert!(outcome.stderr.starts_with("error[kubeconfig-missing]: target: "), "{outcome}");
 }
+
+#[test]
+fn a_directory_that_does_not_exist_is_named() {
+    let environment = TestEnvironment::with_kubeconfig();
+    insta::assert_snapshot!(environment.run(&["move", "--from-directory", "gone"]), @"
+    exit: 1
+    --- stderr
+    error[directory-unusable]: cannot open gone: No such file or directory (os error 2)
+      hint: check the path, its permissions and the free space
+    nothing was changed: the side that was active still is
+    ");
+    insta::assert_snapshot!(environment.run(&["move", "--to-directory", "gone"]), @"
+    exit: 1
+    --- stderr
+    error[directory-unusable]: cannot open gone: No such file or directory (os error 2)
+      hint: check the path, its permissions and the free space
+    source boot (127.0.0.1:1) is active, nothing was changed
+    ");
+}
+
+#[test]
+fn a_directory_with_something_else_in_it_is_left_alone() {
+    let environment = TestEnvironment::with_kubeconfig();
+    let file = environment.write("mine/notes.txt", "mine");
+    insta::assert_snapshot!(environment.run(&["move", "--to-directory", "mine"]), @"
+    exit: 2
+    --- stderr
+    error[directory-occupied]: mine is neither empty nor an export of pivotctl: notes.txt does not belong there
+      hint: name an empty directory, or one that holds an earlier export unchanged
+    source boot (127.0.0.1:1) is active, nothing was changed
+    ");
+    insta::assert_snapshot!(environment.run(&["move", "--from-directory", "mine"]), @"
+    exit: 2
+    --- stderr
+    error[directory-refused]: mine is refused: notes.txt does not belong there
+      hint: write it again with --to-directory
+    nothing was changed: the side that was active still is
+    ");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "mine");
+}
+
+#[test]
+fn machines_are_told_of_errors_too() {
+    let environment = TestEnvironment::with_kubeconfig();
+    insta::assert_snapshot!(environment.run(&["move", "-o", "json"]), @r#"
+    exit: 2
+    --- stdout
+    {"type":"version","schema":"1.0","tool":"0.1.0"}
+    {"type":"error","id":"target-missing","message":"no target cluster named","details":[],"hint":"name it with --to-kubeconfig, --to-kubeconfig-context or both","exitCode":2}
+    --- stderr
+    error[target-missing]: no target cluster named
+      hint: name it with --to-kubeconfig, --to-kubeconfig-context or both
+    nothing was changed: the side that was active still is
+    "#);
+}
