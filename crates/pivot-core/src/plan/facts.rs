@@ -54,7 +54,7 @@ pub struct Permission {
     pub group: String,
     /// Plural resource, with `/subresource` where one is meant.
     pub resource: String,
-    /// Namespace; `None` for the whole cluster.
+    /// Namespace; `None` for cluster-scoped kinds.
     pub namespace: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Permission {
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
-            None => f.write_str(" in all namespaces"),
+            None => Ok(()),
         }
     }
 }

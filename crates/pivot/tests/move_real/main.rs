@@ -5,5 +5,6 @@
 mod content;
 mod garbage;
 mod quiet;
+mod refused;
 mod scene;
 mod there_and_back;
