@@ -20,6 +20,15 @@ pub enum Error {
         /// What was looked for.
         path: PathBuf,
     },
+    /// The `pivotctl` to run is not known.
+    #[error("{var} is not set; run `cargo xtask demo` or `cargo xtask bench`", var = crate::tool::PIVOTCTL_VAR)]
+    NoTool,
+    /// There is no such `pivotctl`.
+    #[error("{path} is missing, which {var} names", var = crate::tool::PIVOTCTL_VAR)]
+    MissingTool {
+        /// What was looked for.
+        path: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {

@@ -5,6 +5,8 @@
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
 //! - [`fake`]: an API server in memory, for tests with a paused clock;
+//! - [`tool`]: the programs that move it;
+//! - [`garbage`]: waiting for the garbage collector;
 //! - [`client`], [`dump`]: reading and writing raw JSON, and comparing everything before and after.
 //!
 //! It does not depend on the crates it tests, so that it can bear witness against them.
@@ -18,10 +20,12 @@ pub mod dump;
 mod error;
 pub mod fake;
 pub mod fixture;
+pub mod garbage;
 pub mod inventory;
 pub mod kind;
 pub mod plane;
 pub mod providers;
+pub mod tool;
 
 use std::{
     process,

@@ -1,0 +1,186 @@
+//! All runs about fixtures of one size.
+
+use pivot_testbed::{
+    assets::Assets,
+    fixture::{Fixture, FixtureOptions},
+    tool::Tools,
+};
+use serde::Serialize;
+use tokio::process::Command;
+
+use crate::{
+    audit::Detail,
+    error::Result,
+    progress,
+    recording::{Known, Recording},
+    replay::replay,
+    run::{Cost, run},
+    scene::Scene,
+    tally::Tally,
+};
+
+/// Who moves the objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Runner {
+    /// The real `clusterctl move`.
+    Clusterctl,
+    /// The real `pivotctl move`.
+    Pivotctl,
+    /// The requests of `pivotctl` alone.
+    BareLoop,
+}
+
+impl Runner {
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Clusterctl => "clusterctl move",
+            Self::Pivotctl => "pivotctl move",
+            Self::BareLoop => "bare loop",
+        }
+    }
+
+    /// Each has a namespace of its own. The loop sends what was recorded, names included.
+    const fn namespace(self) -> &'static str {
+        match self {
+            Self::Clusterctl => "by-clusterctl",
+            Self::Pivotctl => "by-pivotctl",
+            Self::BareLoop => "by-loop",
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) runner: Runner,
+    pub(crate) seconds: f64,
+    /// Of the program; the loop runs inside the benchmark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peak_memory_bytes: Option<u64>,
+    pub(crate) requests: Tally,
+    /// Objects in the target afterwards.
+    pub(crate) arrived: usize,
+    /// Objects that are still in the source.
+    pub(crate) left: usize,
+}
+
+/// What was measured about one size.
+#[derive(Debug, Serialize)]
+pub(crate) struct Contest {
+    /// Objects of the fixture.
+    pub(crate) objects: usize,
+    /// The measurements of each round, in the order in which they were made.
+    pub(crate) rounds: Vec<Vec<Measurement>>,
+}
+
+/// What to run.
+pub(crate) struct Plan<'a> {
+    pub(crate) assets: &'a Assets,
+    pub(crate) tools: &'a Tools,
+    pub(crate) clusterctl: bool,
+}
+
+impl Plan<'_> {
+    /// Runs everything about one size, on planes of its own.
+    pub(crate) async fn contest(&self, size: usize, rounds: usize) -> Result<Contest> {
+        let options = FixtureOptions::of_about(size);
+        let objects = Fixture::new(options.clone()).objects().len();
+        progress::line(format_args!("{objects} objects: recording the requests of pivotctl"));
+        let recording = self.record(&options).await?;
+
+        let scene = Scene::start(self.assets, Detail::Requests).await?;
+        let mut runners = vec![Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop];
+        runners.retain(|runner| self.clusterctl || *runner != Runner::Clusterctl);
+        self.warm_up(&scene, &runners).await?;
+        let mut contest = Contest { objects, rounds: Vec::new() };
+        for round in 0..rounds {
+            let mut measurements = Vec::new();
+            for &runner in &runners {
+                let measurement = self.measure(&scene, runner, &options, &recording).await?;
+                progress::line(format_args!(
+                    "{objects} objects, round {} of {rounds}: {} {:.2} s",
+                    round + 1,
+                    runner.title(),
+                    measurement.seconds
+                ));
+                measurements.push(measurement);
+            }
+            contest.rounds.push(measurements);
+            runners.reverse();
+        }
+        Ok(contest)
+    }
+
+    /// One pivot whose requests are logged with their bodies.
+    async fn record(&self, options: &FixtureOptions) -> Result<Recording> {
+        let scene = Scene::start(self.assets, Detail::Bodies).await?;
+        let namespace = Runner::BareLoop.namespace();
+        scene.load(&fixture(options, Runner::BareLoop)).await?;
+        let known = Known::of(&scene.source.client, &scene.source.objects(namespace).await?).await?;
+        run(Runner::Pivotctl.title(), self.command(Runner::Pivotctl, &scene, namespace)).await?;
+        scene.settle().await?;
+        Ok(Recording::new(scene.source.audit.read(0)?, scene.target.audit.read(0)?, known))
+    }
+
+    /// Lets both programs move something small first: an API server answers its first requests slowly.
+    async fn warm_up(&self, scene: &Scene, runners: &[Runner]) -> Result<()> {
+        for &runner in runners.iter().filter(|runner| **runner != Runner::BareLoop) {
+            scene.load(&fixture(&FixtureOptions::of_about(0), runner)).await?;
+            run(runner.title(), self.command(runner, scene, runner.namespace())).await?;
+            scene.clear(runner.namespace()).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure(
+        &self,
+        scene: &Scene,
+        runner: Runner,
+        options: &FixtureOptions,
+        recording: &Recording,
+    ) -> Result<Measurement> {
+        let namespace = runner.namespace();
+        scene.load(&fixture(options, runner)).await?;
+        let marks = (scene.source.audit.end(), scene.target.audit.end());
+        let (wall, peak_memory_bytes) = if runner == Runner::BareLoop {
+            let known = Known::of(&scene.source.client, &scene.source.objects(namespace).await?).await?;
+            (replay(scene, &recording.script(&known)).await?, None)
+        } else {
+            let Cost { wall, peak_memory } =
+                run(runner.title(), self.command(runner, scene, namespace)).await?;
+            (wall, Some(peak_memory))
+        };
+        // The last requests are logged by then.
+        scene.settle().await?;
+        let mut requests = scene.source.audit.read(marks.0)?;
+        requests.extend(scene.target.audit.read(marks.1)?);
+        let measurement = Measurement {
+            runner,
+            seconds: wall.as_secs_f64(),
+            peak_memory_bytes,
+            requests: Tally::of(&requests),
+            arrived: scene.target.objects(namespace).await?.len(),
+            left: scene.source.objects(namespace).await?.len(),
+        };
+        scene.clear(namespace).await?;
+        Ok(measurement)
+    }
+
+    fn command(&self, runner: Runner, scene: &Scene, namespace: &str) -> Command {
+        let mut command = match runner {
+            Runner::Clusterctl => self.tools.clusterctl(),
+            Runner::Pivotctl | Runner::BareLoop => self.tools.pivotctl(),
+        };
+        command.args(["move", "--namespace", namespace, "--kubeconfig"]).arg(&scene.source.kubeconfig);
+        command.arg("--to-kubeconfig").arg(&scene.target.kubeconfig);
+        if runner == Runner::Pivotctl {
+            command.arg("--yes");
+        }
+        command
+    }
+}
+
+fn fixture(options: &FixtureOptions, runner: Runner) -> Fixture {
+    Fixture::new(options.clone().in_namespace(runner.namespace()))
+}

@@ -1,0 +1,162 @@
+//! The results, as a table for people and as JSON.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+use crate::{
+    contest::{Contest, Measurement, Runner},
+    spread::Spread,
+    tally::Tally,
+};
+
+/// What the ratios of one size are.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Ratios {
+    /// How many times faster `pivotctl` is than `clusterctl`, by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clusterctl_over_pivotctl: Option<Spread>,
+    /// How many times longer `pivotctl` takes than its requests alone, by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pivotctl_over_bare_loop: Option<Spread>,
+}
+
+impl Ratios {
+    pub(crate) fn of(contest: &Contest) -> Self {
+        let ratio = |over: Runner, under: Runner| {
+            Spread::of(contest.rounds.iter().filter_map(|round| {
+                let seconds = |runner: Runner| round.iter().find(|m| m.runner == runner).map(|m| m.seconds);
+                Some(seconds(over)? / seconds(under)?)
+            }))
+        };
+        Self {
+            clusterctl_over_pivotctl: ratio(Runner::Clusterctl, Runner::Pivotctl),
+            pivotctl_over_bare_loop: ratio(Runner::Pivotctl, Runner::BareLoop),
+        }
+    }
+}
+
+/// Everything, for programs.
+pub(crate) fn json(contests: &[Contest]) -> String {
+    #[derive(Serialize)]
+    struct Size<'a> {
+        #[serde(flatten)]
+        contest: &'a Contest,
+        ratios: Ratios,
+    }
+    let sizes: Vec<_> =
+        contests.iter().map(|contest| Size { contest, ratios: Ratios::of(contest) }).collect();
+    let text = serde_json::to_string_pretty(&sizes).expect("BUG: results are plain data");
+    text + "\n"
+}
+
+/// What the columns mean, and what to bear in mind.
+pub(crate) const LEGEND: &str = "\
+time      from the start of the process to its end; the loop: from its first connection to its last answer
+ratio     of the times of one round; the order within a round is reversed from round to round
+requests  as the API servers' audit logs of both sides show them, of this program alone
+memory    peak resident memory of the process, looked at every 10 ms
+bare loop the requests of a recorded pivotctl move, sent again with 64 in flight and nothing to decide
+All planes run on this machine and share its processors with the program; etcd waits for the disk. Whatever else runs here
+changes the times, and less so the ratios.
+";
+
+/// The table of one size.
+pub(crate) struct Table<'a>(pub(crate) &'a Contest);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Contest { objects, rounds } = self.0;
+        let unit = if rounds.len() == 1 { "round" } else { "rounds" };
+        writeln!(f, "{objects} objects, {} {unit}", rounds.len())?;
+        writeln!(
+            f,
+            "  {:<16} {:>9} {:>19} {:>9} {:>11} {:>8} {:>8} {:>6}",
+            "", "median", "min ... max", "requests", "per object", "memory", "arrived", "left"
+        )?;
+        for runner in [Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop] {
+            let runs: Vec<_> = rounds.iter().flatten().filter(|m| m.runner == runner).collect();
+            if let Some(line) = line(*objects, &runs) {
+                writeln!(f, "  {:<16} {line}", runner.title())?;
+            }
+        }
+        let ratios = Ratios::of(self.0);
+        for (what, ratio) in [
+            ("clusterctl / pivotctl", ratios.clusterctl_over_pivotctl),
+            ("pivotctl / bare loop", ratios.pivotctl_over_bare_loop),
+        ] {
+            if let Some(Spread { min, median, max }) = ratio {
+                writeln!(f, "  {what:<22} {median:>6.2} x  ({min:.2} ... {max:.2})")?;
+            }
+        }
+        writeln!(
+            f,
+            "  {:<16} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+            "requests", "read", "create", "status", "update", "patch", "delete", "refused"
+        )?;
+        for runner in [Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop] {
+            let last = rounds.iter().flatten().rfind(|m| m.runner == runner);
+            if let Some(Measurement { requests, .. }) = last {
+                let Tally { read, create, status, update, patch, delete, refused } = requests;
+                writeln!(
+                    f,
+                    "  {:<16} {read:>8} {create:>8} {status:>8} {update:>8} {patch:>8} {delete:>8} {refused:>8}",
+                    runner.title()
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The cells of a runner: times over all its runs, everything else from the last one.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn line(objects: usize, runs: &[&Measurement]) -> Option<String> {
+    let Spread { min, median, max } = Spread::of(runs.iter().map(|run| run.seconds))?;
+    let last = runs.last()?;
+    let total = last.requests.total();
+    let memory = runs.iter().filter_map(|run| run.peak_memory_bytes).max();
+    let memory = memory.map_or("-".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6));
+    let mut line = String::new();
+    write!(
+        line,
+        "{:>9} {:>19} {total:>9} {:>11.1} {memory:>8} {:>8} {:>6}",
+        format!("{median:.2} s"),
+        format!("{min:.2} ... {max:.2} s"),
+        total as f64 / objects as f64,
+        last.arrived,
+        last.left
+    )
+    .ok()?;
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(runner: Runner, seconds: f64) -> Measurement {
+        let requests = Tally { read: 20, create: 40, delete: 40, ..Tally::default() };
+        let peak_memory_bytes = (runner != Runner::BareLoop).then_some(52_000_000);
+        Measurement { runner, seconds, peak_memory_bytes, requests, arrived: 40, left: 0 }
+    }
+
+    #[test]
+    fn ratios_pair_the_runs_of_a_round() {
+        let round = |seconds: [f64; 3]| {
+            let runners = [Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop];
+            runners.into_iter().zip(seconds).map(|(runner, seconds)| measured(runner, seconds)).collect()
+        };
+        let contest = Contest { objects: 40, rounds: vec![round([4.0, 0.4, 0.2]), round([6.0, 0.3, 0.3])] };
+        let text = Table(&contest).to_string();
+        assert!(text.contains("clusterctl / pivotctl   15.00 x  (10.00 ... 20.00)"), "{text}");
+        assert!(text.contains("pivotctl / bare loop     1.50 x  (1.00 ... 2.00)"), "{text}");
+        assert!(text.contains("2.5"), "requests per object: {text}");
+    }
+
+    #[test]
+    fn what_did_not_run_is_left_out() {
+        let contest = Contest { objects: 40, rounds: vec![vec![measured(Runner::Pivotctl, 1.0)]] };
+        assert!(!Table(&contest).to_string().contains("clusterctl"));
+    }
+}

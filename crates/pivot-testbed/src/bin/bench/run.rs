@@ -1,0 +1,99 @@
+//! One run of a program: how long it took and how much memory it held at most.
+
+use std::{
+    fs,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+
+use crate::error::{Error, Result};
+
+/// A program that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// How often memory is looked at. The kernel keeps the highest value, so only what is added in the last moments is missed.
+const SAMPLE: Duration = Duration::from_millis(10);
+/// How much of a failed program's output an error shows.
+const TAIL_LINES: usize = 15;
+
+/// What a run cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// From the start of the process to its end.
+    pub(crate) wall: Duration,
+    /// Peak resident memory in bytes; 0 where the kernel does not tell.
+    pub(crate) peak_memory: u64,
+}
+
+/// Runs a program to its end; an error if it fails.
+pub(crate) async fn run(name: &'static str, mut command: Command) -> Result<Cost> {
+    let output = tempfile::NamedTempFile::new().map_err(|source| Error::Start { name, source })?;
+    let stream = || output.reopen().map(Stdio::from).map_err(|source| Error::Start { name, source });
+    command.stdout(stream()?).stderr(stream()?);
+    let started = Instant::now();
+    let mut child = command.spawn().map_err(|source| Error::Start { name, source })?;
+    let (status, peak_memory) = timeout(LIMIT, watch(&mut child))
+        .await
+        .map_err(|_| Error::Hangs { name, minutes: LIMIT.as_secs() / 60 })?;
+    let wall = started.elapsed();
+    let status = status.map_err(|source| Error::Start { name, source })?;
+    if status.success() {
+        Ok(Cost { wall, peak_memory })
+    } else {
+        Err(Error::Failed {
+            name,
+            status,
+            output: tail(&fs::read_to_string(output.path()).unwrap_or_default()),
+        })
+    }
+}
+
+async fn watch(child: &mut Child) -> (std::io::Result<ExitStatus>, u64) {
+    let file = format!("/proc/{}/status", child.id().unwrap_or_default());
+    let mut ticks = interval(SAMPLE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut peak = 0;
+    loop {
+        tokio::select! {
+            status = child.wait() => return (status, peak),
+            _ = ticks.tick() => {
+                let seen = fs::read_to_string(&file).ok().and_then(|status| high_water_mark(&status));
+                peak = peak.max(seen.unwrap_or(0));
+            }
+        }
+    }
+}
+
+/// `VmHWM` of a `/proc/PID/status`, in bytes.
+fn high_water_mark(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_counts_in_kibibytes() {
+        assert_eq!(high_water_mark("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2 * 1024 * 1024));
+        assert_eq!(high_water_mark("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn only_the_end_of_an_output_is_shown() {
+        let lines: Vec<_> = (0..40).map(|line| line.to_string()).collect();
+        assert!(tail(&lines.join("\n")).starts_with("25\n"));
+        assert_eq!(tail("one\n"), "one");
+    }
+}
