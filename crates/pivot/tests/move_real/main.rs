@@ -5,6 +5,8 @@
 mod content;
 mod garbage;
 mod quiet;
+mod read_only;
 mod refused;
 mod scene;
+mod side_by_side;
 mod there_and_back;
