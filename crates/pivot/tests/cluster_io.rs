@@ -11,11 +11,12 @@ use http::Method;
 use pivot::cluster::discovery::Discovery;
 use pivot::cluster::inventory::ListScope;
 use pivot::cluster::{
-    ChangeKind, Cluster, ClusterConfig, Failure, JSON_PATCH, MERGE_PATCH, METADATA_ONLY, Permission,
-    RawRequest, WatchEvent, add_query, resource_path,
+    ChangeKind, Cluster, ClusterConfig, Failure, JSON_PATCH, MERGE_PATCH, METADATA_ONLY, RawRequest,
+    WatchEvent, add_query, resource_path,
 };
 use pivot_core::kind::{GroupKind, KindInfo};
 use pivot_core::link::LinkRules;
+use pivot_core::plan::Permission;
 use pivot_testbed::assets::Assets;
 use pivot_testbed::assets_or_skip;
 use pivot_testbed::client::{Progress, wait_until};

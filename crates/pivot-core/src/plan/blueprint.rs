@@ -156,27 +156,37 @@ impl Blueprint {
             let namespaces: BTreeSet<_> = staged.map(|(_, object)| object.key.namespace.clone()).collect();
             let has_status = info.has_status_subresource(self.versions.get(kind).map_or("", String::as_str));
             for namespace in namespaces {
-                let mut ask = |side, verb: &str, subresource: &str| {
-                    let resource = format!("{}{subresource}", info.plural);
-                    let (verb, group, namespace) =
-                        (verb.to_owned(), info.kind.group.clone(), namespace.clone());
-                    needed.push((side, Permission { verb, group, resource, namespace }));
+                let mut ask = |side, verb: &str, subresource: Option<&str>| {
+                    let permission = Permission {
+                        verb: verb.to_owned(),
+                        group: info.kind.group.clone(),
+                        resource: info.plural.clone(),
+                        subresource: subresource.map(str::to_owned),
+                        namespace: namespace.clone(),
+                    };
+                    needed.push((side, permission));
                 };
                 for verb in ["get", "list", "watch", "patch", "delete"] {
-                    ask(Side::Source, verb, "");
+                    ask(Side::Source, verb, None);
                 }
                 for verb in ["get", "list", "create", "update", "patch", "delete"] {
-                    ask(Side::Target, verb, "");
+                    ask(Side::Target, verb, None);
                 }
                 if has_status {
-                    ask(Side::Target, "update", "/status");
+                    ask(Side::Target, "update", Some("status"));
                 }
             }
         }
         let missing = |ns: &&str| self.target.as_ref().is_some_and(|t| !t.namespaces.contains_key(*ns));
         if self.staged_namespaces().iter().any(missing) {
-            let (verb, resource) = ("create".to_owned(), "namespaces".to_owned());
-            needed.push((Side::Target, Permission { verb, group: String::new(), resource, namespace: None }));
+            let permission = Permission {
+                verb: "create".to_owned(),
+                group: String::new(),
+                resource: "namespaces".to_owned(),
+                subresource: None,
+                namespace: None,
+            };
+            needed.push((Side::Target, permission));
         }
         needed
     }

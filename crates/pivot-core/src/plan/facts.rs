@@ -21,6 +21,13 @@ pub struct Provider {
     pub namespace: String,
 }
 
+impl Provider {
+    /// True for infrastructure providers, whose namespace may hold identities as Secrets.
+    pub fn is_infrastructure(&self) -> bool {
+        self.kind == "InfrastructureProvider"
+    }
+}
+
 /// An object of a kind that takes no part, seen by its metadata alone because it has owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
@@ -48,13 +55,15 @@ pub struct QuotaRoom {
 /// Something the user must be allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
-    /// Kubernetes verb.
+    /// Kubernetes verb: `get`, `list`, `create`, …
     pub verb: String,
-    /// API group.
+    /// API group; empty for the core group.
     pub group: String,
-    /// Plural resource, with `/subresource` where one is meant.
+    /// Plural of the kind.
     pub resource: String,
-    /// Namespace; `None` for cluster-scoped kinds.
+    /// Such as `status`.
+    pub subresource: Option<String>,
+    /// `None` for all namespaces, and for cluster-scoped kinds.
     pub namespace: Option<String>,
 }
 
@@ -63,6 +72,9 @@ impl fmt::Display for Permission {
         write!(f, "{} {}", self.verb, self.resource)?;
         if !self.group.is_empty() {
             write!(f, ".{}", self.group)?;
+        }
+        if let Some(subresource) = &self.subresource {
+            write!(f, "/{subresource}")?;
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),

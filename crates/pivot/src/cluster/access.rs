@@ -1,45 +1,13 @@
 //! What the API server lets us do.
 
-use std::fmt;
-
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::Method;
+use pivot_core::plan::Permission;
 use serde_json::{Value, json};
 
 use super::{Cluster, Failure, IN_FLIGHT, RawRequest};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-
-/// One thing that one may or may not do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Permission {
-    /// `get`, `list`, `create`, …
-    pub verb: String,
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Plural of the kind.
-    pub resource: String,
-    /// Such as `status`.
-    pub subresource: Option<String>,
-    /// `None` for all namespaces, and for cluster-scoped kinds.
-    pub namespace: Option<String>,
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(f, ".{}", self.group)?;
-        }
-        if let Some(subresource) = &self.subresource {
-            write!(f, "/{subresource}")?;
-        }
-        match &self.namespace {
-            Some(namespace) => write!(f, " in namespace {namespace}"),
-            None => Ok(()),
-        }
-    }
-}
 
 impl Cluster {
     /// Asks the API server which of these we may not do (`SelfSubjectAccessReview`), in the order given.

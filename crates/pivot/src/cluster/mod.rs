@@ -25,7 +25,6 @@ mod fake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub use access::Permission;
 pub use connect::{ClusterConfig, ConnectError, Proxy};
 pub use counters::Counters;
 pub use failure::{Cause, Failure, Refusal};

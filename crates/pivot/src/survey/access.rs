@@ -4,7 +4,7 @@ use pivot_core::machine::Side;
 use pivot_core::plan::{Blueprint, Permission};
 
 use super::{SurveyError, read_error};
-use crate::cluster::{self, Cluster};
+use crate::cluster::Cluster;
 
 /// What of the blueprint's permissions is missing. Who may do everything is asked once.
 pub(super) async fn denied(
@@ -27,41 +27,20 @@ pub(super) async fn denied_on(
     cluster: &Cluster,
     needed: &[(Side, Permission)],
 ) -> Result<Vec<(Side, Permission)>, SurveyError> {
-    let everything = cluster::Permission {
+    let everything = Permission {
         verb: "*".to_owned(),
         group: "*".to_owned(),
         resource: "*".to_owned(),
         subresource: None,
         namespace: None,
     };
-    let ask = |permissions: Vec<cluster::Permission>| async {
+    let ask = |permissions: Vec<Permission>| async {
         cluster.denied(permissions).await.map_err(read_error(side, cluster, "what you may do"))
     };
     if ask(vec![everything]).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let questions = needed.iter().filter(|(on, _)| *on == side).map(|(_, permission)| {
-        let (resource, subresource) = match permission.resource.split_once('/') {
-            Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
-            None => (permission.resource.clone(), None),
-        };
-        cluster::Permission {
-            verb: permission.verb.clone(),
-            group: permission.group.clone(),
-            resource,
-            subresource,
-            namespace: permission.namespace.clone(),
-        }
-    });
+    let questions = needed.iter().filter(|(on, _)| *on == side).map(|(_, permission)| permission.clone());
     let denied = ask(questions.collect()).await?;
-    Ok(denied
-        .into_iter()
-        .map(|p| {
-            let resource = match p.subresource {
-                Some(subresource) => format!("{}/{subresource}", p.resource),
-                None => p.resource,
-            };
-            (side, Permission { verb: p.verb, group: p.group, resource, namespace: p.namespace })
-        })
-        .collect())
+    Ok(denied.into_iter().map(|permission| (side, permission)).collect())
 }

@@ -14,13 +14,13 @@ use pivot_core::kind::{GroupKind, KindInfo, PROVIDER_LABEL};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::Side;
 use pivot_core::object::{Manifest, ObjectKey};
-use pivot_core::plan::{Blueprint, PlanReport, Provider, SourceFacts, Stray};
+use pivot_core::plan::{Blueprint, PlanReport, SourceFacts, Stray};
 use pivot_core::select::Request;
 use serde_json::Value;
 
 use crate::cluster::discovery::{Discovery, DiscoveryError, core_kind};
 use crate::cluster::inventory::{InventoryError, ListPosition, ListScope, Listing};
-use crate::cluster::{self, Cluster, Failure};
+use crate::cluster::{Cluster, Failure};
 
 use self::access::denied;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
@@ -135,7 +135,7 @@ pub async fn survey(
         name: source.name().to_owned(),
         inventory,
         namespaces: here.namespaces.clone().unwrap_or_default(),
-        providers: here.providers.iter().map(provider).collect(),
+        providers: here.providers.clone(),
         strays,
         limited: unreadable.iter().filter(|u| u.namespace.is_none()).map(|u| u.kind.to_string()).collect(),
     };
@@ -176,15 +176,6 @@ pub(crate) async fn list_source(
         name: source.name().to_owned(),
         error,
     })
-}
-
-fn provider(found: &cluster::discovery::Provider) -> Provider {
-    Provider {
-        name: found.name.clone(),
-        kind: found.kind.clone(),
-        version: found.version.clone(),
-        namespace: found.namespace.clone(),
-    }
 }
 
 fn read_error(side: Side, cluster: &Cluster, what: &'static str) -> impl FnOnce(Failure) -> SurveyError {

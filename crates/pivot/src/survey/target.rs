@@ -10,7 +10,7 @@ use pivot_core::object::Manifest;
 use pivot_core::plan::{Blueprint, QuotaRoom, TargetFacts};
 use serde_json::Value;
 
-use super::{Options, Survey, SurveyError, provider, read_error};
+use super::{Options, Survey, SurveyError, read_error};
 use crate::cluster::discovery::{Discovery, core_kind};
 use crate::cluster::inventory::InventoryError;
 use crate::cluster::{Cluster, Failure};
@@ -51,7 +51,7 @@ pub(super) async fn target_facts(
         name: cluster.name().to_owned(),
         inventory,
         namespaces,
-        providers: discovery.providers.iter().map(provider).collect(),
+        providers: discovery.providers.clone(),
         quotas,
     })
 }

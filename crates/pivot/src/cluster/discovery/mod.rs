@@ -10,6 +10,7 @@ use futures::try_join;
 use pivot_core::kind::{CLUSTERCTL_LABEL, GroupKind, KindCatalog, KindInfo, Scope};
 use pivot_core::link::LinkRules;
 use pivot_core::object::Manifest;
+use pivot_core::plan::Provider;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -38,26 +39,6 @@ pub struct Discovery {
     pub providers: Vec<Provider>,
     /// All namespaces; `None` where they may not be listed.
     pub namespaces: Option<BTreeMap<String, Manifest>>,
-}
-
-/// An entry of clusterctl's inventory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provider {
-    /// `providerName`, such as `metal3`.
-    pub name: String,
-    /// `type`, such as `InfrastructureProvider`.
-    pub kind: String,
-    /// Installed version.
-    pub version: String,
-    /// Namespace it is installed in.
-    pub namespace: String,
-}
-
-impl Provider {
-    /// True for infrastructure providers, whose namespace may hold identities as Secrets.
-    pub fn is_infrastructure(&self) -> bool {
-        self.kind == "InfrastructureProvider"
-    }
 }
 
 /// Discovery failed at one of its questions.

@@ -1,6 +1,7 @@
+use pivot_core::plan::Provider;
 use serde_json::{Value, json};
 
-use super::super::discovery::{Provider, core_kind};
+use super::super::discovery::core_kind;
 use super::super::fake;
 use super::*;
 
