@@ -119,6 +119,11 @@ impl Machine {
         let source_uid = self.blueprint.object(self.stage.items[index].id).uid.clone();
         self.stage.owners.insert(source_uid, revision.uid.clone());
         self.stage.items[index].target = Some(revision);
+        self.close_cycles();
+    }
+
+    /// Seals what waited for an owner in its cycle that exists by now.
+    fn close_cycles(&mut self) {
         let closed = |index: &usize| !self.is_open(*index);
         let closing: Vec<_> = self.stage.open.iter().copied().filter(closed).collect();
         for index in closing {
@@ -209,7 +214,11 @@ impl Machine {
     pub(super) fn read_back_create(&mut self, index: usize, tries: Tries, found: Option<&Manifest>) {
         let Some(found) = found else { return self.again(Step::Create(index), tries) };
         match self.adopt(index, found) {
-            Ok(true) => self.is_ready(index),
+            Ok(true) => {
+                self.close_cycles();
+                self.is_ready(index);
+            }
+            // Created by the request of which the answer was lost.
             Ok(false) => {
                 self.written(index, Revision::of(found));
                 self.after_body(index);
@@ -219,13 +228,25 @@ impl Machine {
     }
 
     pub(super) fn read_back_replace(&mut self, index: usize, tries: Tries, found: Option<&Manifest>) {
-        self.stage.items[index].target = found.map(Revision::of);
-        let step = if found.is_some() { Step::Replace(index) } else { Step::Create(index) };
-        self.again(step, tries);
+        let Some(found) = found else { return self.vanished(index) };
+        match self.adopt(index, found) {
+            Ok(true) => {
+                self.close_cycles();
+                self.is_ready(index);
+            }
+            Ok(false) => self.again(Step::Replace(index), tries),
+            Err(cause) => self.fail(cause),
+        }
+    }
+
+    /// The object as it stands, if it is the one that we created.
+    fn same_instance<'a>(&self, index: usize, found: Option<&'a Manifest>) -> Option<&'a Manifest> {
+        let known = self.stage.items[index].target.as_ref();
+        found.filter(|found| known.is_some_and(|known| known.uid == found.uid()))
     }
 
     pub(super) fn read_back_status(&mut self, index: usize, tries: Tries, found: Option<&Manifest>) {
-        let Some(found) = found else { return self.vanished(index) };
+        let Some(found) = self.same_instance(index, found) else { return self.vanished(index) };
         let wanted = self.status_body(index);
         if wanted.as_ref().and_then(|body| body.get("status")) == found.status() {
             self.written(index, Revision::of(found));
@@ -237,7 +258,7 @@ impl Machine {
     }
 
     pub(super) fn read_back_seal(&mut self, index: usize, tries: Tries, found: Option<&Manifest>) {
-        let Some(found) = found else { return self.vanished(index) };
+        let Some(found) = self.same_instance(index, found) else { return self.vanished(index) };
         self.stage.items[index].target = Some(Revision::of(found));
         if marks::is_ready(found, &self.options.pivot_id) {
             self.is_ready(index);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::notice::{Notice, Side};
+use super::observe::describe_pause;
 use super::retry::Tries;
 use super::step::Step;
 use super::{Machine, Phase};
@@ -14,6 +15,7 @@ use crate::inventory::{Inventory, Object};
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
 use crate::rewrite::OWN_MANAGER;
+use crate::select::Action;
 
 /// Wait between two looks at the source.
 const POLL: Duration = Duration::from_millis(500);
@@ -205,7 +207,39 @@ impl Machine {
         self.blueprint.to_pause().next().is_some()
     }
 
+    /// After a snapshot: a pause that is gone, or that somebody else has set to a value of his own, is not ours to take back.
+    pub(super) fn forget_pauses_of_others(&mut self) {
+        let inventory = &self.blueprint.source.inventory;
+        let id = &self.options.pivot_id;
+        let mut warnings = Vec::new();
+        self.paused.retain(|key, paused| {
+            let Some(object) = inventory.get(key) else { return false };
+            let now = paused.field.read(&object.manifest);
+            let ours = now == paused.field.paused(id);
+            if !ours && now != paused.original && paused.field.is_paused(&now) {
+                let message =
+                    format!("somebody else paused it with {}; that pause stays", describe_pause(&now));
+                warnings.push(Notice::Warning { object: Some(key.clone()), message });
+            }
+            ours
+        });
+        self.notices.extend(warnings);
+    }
+
+    /// After a snapshot: an object that we paused and that stays now. Only a rollback gives it back.
+    pub(super) fn paused_in_vain(&self) -> Option<ObjectKey> {
+        let moves = |key: &ObjectKey| {
+            let id = self.blueprint.source.inventory.find(key);
+            id.is_some_and(|id| self.blueprint.selection.action(id) == Action::Move)
+        };
+        self.paused.keys().find(|key| !moves(key)).cloned()
+    }
+
     pub(super) fn back_to_quiesce(&mut self) {
+        let unpaused: Vec<_> = self.blueprint.to_pause().map(|(_, object, _)| object.key.clone()).collect();
+        if self.changes_too_often(&unpaused) {
+            return;
+        }
         self.phase = Phase::Quiesce;
         self.notices.push(Notice::PhaseStarted { phase: Phase::Quiesce });
         self.begin_quiesce();

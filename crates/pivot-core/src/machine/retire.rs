@@ -78,7 +78,8 @@ impl Machine {
             return self.gone(entry);
         };
         if found.is_terminating() {
-            self.strip(entry, Revision::of(found));
+            self.removal_mut().terminating(entry, Revision::of(found));
+            self.again(Step::Remove(entry), tries);
             return;
         }
         // Only RETIRE asks for a revision: what was written after VERIFY is not in the target, and must not be lost.

@@ -44,14 +44,13 @@ impl Machine {
             namespaces: Namespaces::default(),
             records: 0,
         });
-        if self.phase >= Phase::Snapshot {
-            self.push(Step::Unwatch);
-        }
-        // The target is cleaned first: the source must not act while anything of ours could act beside it.
-        if self.phase >= Phase::Stage {
-            self.push(Step::Sweep);
-        } else {
+        self.push(Step::Unwatch);
+        // The target is cleaned first: the source must not act while anything of ours could act beside it. The phase does not tell
+        // whether anything is there: a change in the source leads back from STAGE and VERIFY.
+        if self.stage.items.is_empty() {
             self.drop_namespaces();
+        } else {
+            self.push(Step::Sweep);
         }
     }
 

@@ -37,11 +37,14 @@ impl Machine {
                 self.notices.push(Notice::Warning { object: Some(key.clone()), message: message.to_owned() });
             }
         }
-        if self.has_unpaused() {
+        self.forget_pauses_of_others();
+        if let Some(key) = self.paused_in_vain() {
+            self.fail(format!("{key} was paused to be moved, and no longer moves"));
+        } else if self.has_unpaused() {
             self.back_to_quiesce();
-            return;
+        } else {
+            self.push(Step::Watch);
         }
-        self.push(Step::Watch);
     }
 
     fn staged_keys(&self) -> BTreeSet<ObjectKey> {
@@ -59,13 +62,21 @@ impl Machine {
         }
     }
 
-    /// The source changed: what was staged is reconciled to a new snapshot.
-    pub(super) fn resnapshot(&mut self) {
+    /// Counts how often the source led the run back; too often is a failure, which is told and true here.
+    pub(super) fn changes_too_often(&mut self, objects: &[ObjectKey]) -> bool {
         self.snapshots += 1;
-        let objects: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
-        if self.snapshots > self.options.snapshots {
+        let too_often = self.snapshots > self.options.snapshots;
+        if too_often {
             let names: Vec<_> = objects.iter().take(5).map(ToString::to_string).collect();
             self.fail(format!("the source keeps changing while it is paused: {}", names.join(", ")));
+        }
+        too_often
+    }
+
+    /// The source changed: what was staged is reconciled to a new snapshot.
+    pub(super) fn resnapshot(&mut self) {
+        let objects: Vec<_> = std::mem::take(&mut self.dirty).into_iter().collect();
+        if self.changes_too_often(&objects) {
             return;
         }
         self.notices.push(Notice::Resnapshot { objects: objects.into_iter().take(5).collect() });

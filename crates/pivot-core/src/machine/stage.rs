@@ -112,17 +112,21 @@ impl Machine {
             self.removal = Some(Removal::new(Side::Target, entries, &Removal::owner_links(&owners)));
             self.start_removal();
         }
-        let mut todo = Vec::new();
+        let mut complete = Vec::new();
         for index in 0..self.stage.items.len() {
             let Some(existing) = found.get(&self.stage.items[index].key) else { continue };
             match self.adopt(index, &existing.manifest) {
-                Ok(true) => todo.push(index),
+                Ok(true) => {
+                    // Not to be written again when what it depends on is found complete as well.
+                    self.stage.items[index].started = true;
+                    complete.push(index);
+                }
                 Ok(false) => {}
                 Err(cause) => return self.fail(cause),
             }
         }
         self.create_namespaces();
-        for index in todo {
+        for index in complete {
             self.is_ready(index);
         }
         for index in 0..self.stage.items.len() {

@@ -1,0 +1,256 @@
+//! A model of an API server: what a pivot depends on of uids, revisions, generations, finalizers and status subresources.
+
+use std::collections::BTreeMap;
+
+use pivot_core::inventory::Inventory;
+use pivot_core::kind::GroupKind;
+use pivot_core::machine::{Extent, Op, Outcome, RefusalClass, Revision, Seen, Write};
+use pivot_core::marks;
+use pivot_core::object::{Manifest, ObjectKey};
+use serde_json::{Map, Value, json};
+
+use crate::world;
+
+/// What it holds, and what changed when.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    name: &'static str,
+    pub(crate) objects: BTreeMap<ObjectKey, Value>,
+    pub(crate) revision: u64,
+    /// Every change: its revision and its object.
+    pub(crate) changes: Vec<(u64, ObjectKey)>,
+}
+
+pub(crate) fn namespace_key(name: &str) -> ObjectKey {
+    ObjectKey::new(GroupKind::new("", "Namespace"), None, name)
+}
+
+fn refused(class: RefusalClass) -> Outcome {
+    Outcome::Refused { class, message: format!("{class:?}"), retry_after: None }
+}
+
+fn status_apart(key: &ObjectKey) -> bool {
+    world::kinds().get(&key.kind).is_some_and(|info| !info.status_subresource.is_empty())
+}
+
+fn merge(into: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = Map::new().into();
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            into.as_object_mut().unwrap().remove(name);
+        } else {
+            merge(&mut into[name], value);
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn new(name: &'static str, namespaces: impl IntoIterator<Item = String>) -> Self {
+        let mut server = Self { name, objects: BTreeMap::new(), revision: 0, changes: Vec::new() };
+        for name in namespaces {
+            let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            server.place(object);
+        }
+        server
+    }
+
+    /// Stores an object as somebody else would; a uid is given where there is none.
+    pub(crate) fn place(&mut self, mut object: Value) -> ObjectKey {
+        let key = Manifest::new(object.clone()).key();
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = format!("{}-{}", self.name, self.revision).into();
+            object["metadata"]["generation"] = 1.into();
+        }
+        self.store(&key, object);
+        key
+    }
+
+    /// Changes an object as somebody else would.
+    pub(crate) fn edit(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Value)) {
+        let Some(live) = self.objects.get(key) else { return };
+        let mut object = live.clone();
+        change(&mut object);
+        self.update(key, object);
+    }
+
+    /// Removes an object at once.
+    pub(crate) fn remove(&mut self, key: &ObjectKey) {
+        if self.objects.remove(key).is_some() {
+            self.revision += 1;
+            self.changes.push((self.revision, key.clone()));
+        }
+    }
+
+    fn store(&mut self, key: &ObjectKey, mut object: Value) -> Revision {
+        self.revision += 1;
+        object["metadata"]["resourceVersion"] = self.revision.to_string().into();
+        if object["metadata"]["annotations"] == json!({}) {
+            object["metadata"].as_object_mut().unwrap().remove("annotations");
+        }
+        let revision = Revision::of(&Manifest::new(object.clone()));
+        self.objects.insert(key.clone(), object);
+        self.changes.push((self.revision, key.clone()));
+        revision
+    }
+
+    /// Stores what becomes of a live object; one that nothing holds any more goes.
+    fn update(&mut self, key: &ObjectKey, mut object: Value) -> Outcome {
+        let live = &self.objects[key];
+        for field in ["uid", "deletionTimestamp", "creationTimestamp"] {
+            if let Some(value) = live["metadata"].get(field) {
+                object["metadata"][field] = value.clone();
+            }
+        }
+        let generation = live["metadata"]["generation"].as_i64().unwrap_or(1);
+        object["metadata"]["generation"] = (generation + i64::from(object["spec"] != live["spec"])).into();
+        let held = object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+        if object["metadata"]["deletionTimestamp"].is_string() && !held {
+            self.remove(key);
+            return Outcome::Removed;
+        }
+        Outcome::Written(self.store(key, object))
+    }
+
+    fn conflicts(&self, key: &ObjectKey, guards: &Value) -> bool {
+        let live = &self.objects[key]["metadata"];
+        ["uid", "resourceVersion"]
+            .iter()
+            .any(|field| guards[field].is_string() && guards[field] != live[field])
+    }
+
+    /// Does a write, as the real one would.
+    pub(crate) fn write(&mut self, write: &Write) -> Outcome {
+        let key = &write.key;
+        let Some(live) = self.objects.get(key).cloned() else {
+            return match &write.op {
+                Op::Create { body, .. } => self.create(key, body),
+                _ => refused(RefusalClass::NotFound),
+            };
+        };
+        match &write.op {
+            Op::Create { .. } => refused(RefusalClass::Exists),
+            Op::Replace { body, .. } | Op::Status { body, .. } if self.conflicts(key, &body["metadata"]) => {
+                refused(RefusalClass::Conflict)
+            }
+            Op::Replace { body, .. } => {
+                let mut object = body.clone();
+                if status_apart(key) {
+                    object["status"] = live["status"].clone();
+                }
+                self.update(key, object)
+            }
+            Op::Status { body, .. } => {
+                let mut object = live;
+                object["status"] = body["status"].clone();
+                self.update(key, object)
+            }
+            Op::Merge { patch, .. } if self.conflicts(key, &patch["metadata"]) => {
+                refused(RefusalClass::Conflict)
+            }
+            Op::Merge { patch, .. } => {
+                let mut object = live;
+                merge(&mut object, patch);
+                self.update(key, object)
+            }
+            Op::Delete { uid, resource_version } => {
+                if self.conflicts(key, &json!({"uid": uid, "resourceVersion": resource_version})) {
+                    return refused(RefusalClass::Conflict);
+                }
+                if key.kind.kind == "Namespace" {
+                    let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(&*key.name);
+                    let inside: Vec<_> = self.objects.keys().filter(|other| inside(other)).cloned().collect();
+                    inside.iter().for_each(|other| self.remove(other));
+                }
+                if Manifest::new(live.clone()).finalizers().next().is_none() {
+                    self.remove(key);
+                    return Outcome::Removed;
+                }
+                let mut object = live;
+                object["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z".into();
+                Outcome::Terminating(self.store(key, object))
+            }
+        }
+    }
+
+    fn create(&mut self, key: &ObjectKey, body: &Value) -> Outcome {
+        if key.namespace.as_ref().is_some_and(|name| !self.objects.contains_key(&namespace_key(name))) {
+            return refused(RefusalClass::NotFound);
+        }
+        let mut object = body.clone();
+        if status_apart(key) {
+            object["status"] = Value::Null;
+        }
+        // Managed fields of a create are ignored.
+        object["metadata"]["managedFields"] = Value::Null;
+        object["metadata"]["uid"] = format!("{}-{}", self.name, self.revision).into();
+        object["metadata"]["generation"] = 1.into();
+        Outcome::Written(self.store(key, object))
+    }
+
+    pub(crate) fn read(&self, key: &ObjectKey) -> Option<Manifest> {
+        self.objects.get(key).map(clean)
+    }
+
+    /// Everything of the kinds that take part, or what an extent names of them.
+    pub(crate) fn inventory(&self, extent: Option<&Extent>) -> Inventory {
+        let kinds = world::kinds();
+        let mut inventory = Inventory::new(self.name, kinds.clone());
+        for (key, object) in &self.objects {
+            if kinds.get(&key.kind).is_some() && extent.is_none_or(|extent| includes(extent, key)) {
+                inventory.add(&key.kind, clean(object));
+            }
+        }
+        inventory
+    }
+
+    pub(crate) fn glance(&self, wanted: impl Fn(&ObjectKey) -> bool) -> Vec<Seen> {
+        let objects = self.objects.iter().filter(|(key, _)| wanted(key));
+        objects
+            .map(|(key, object)| {
+                let manifest = clean(object);
+                Seen {
+                    key: key.clone(),
+                    uid: manifest.uid(),
+                    resource_version: manifest.resource_version().to_owned(),
+                    terminating: manifest.is_terminating(),
+                }
+            })
+            .collect()
+    }
+
+    /// Objects that carry the pivot's mark.
+    pub(crate) fn ours(&self, id: &str) -> Vec<&ObjectKey> {
+        let marked = |object: &Value| marks::is_ours(&Manifest::new(object.clone()), id);
+        self.objects.iter().filter(|(_, object)| marked(object)).map(|(key, _)| key).collect()
+    }
+
+    pub(crate) fn has_uid(&self, uid: &Value) -> bool {
+        self.objects.values().any(|object| object["metadata"]["uid"] == *uid)
+    }
+}
+
+pub(crate) fn includes(extent: &Extent, key: &ObjectKey) -> bool {
+    extent.kinds.contains(&key.kind)
+        && key.namespace.as_ref().is_none_or(|namespace| {
+            extent.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
+        })
+}
+
+/// Without the nulls that stand for absent fields here.
+fn clean(object: &Value) -> Manifest {
+    let mut object = object.clone();
+    let without = |value: &mut Value| {
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|_, field| !field.is_null());
+        }
+    };
+    without(&mut object["metadata"]);
+    without(&mut object);
+    Manifest::new(object)
+}
