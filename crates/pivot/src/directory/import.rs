@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pivot_core::bundle::{Bundle, BundleManifest};
-use pivot_core::machine::{End, Notice, Retire};
+use pivot_core::machine::{End, Retire};
 use pivot_core::plan::PlanReport;
 use tokio_util::sync::CancellationToken;
 
