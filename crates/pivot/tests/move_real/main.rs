@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
 mod content;
+mod disturbed;
 mod garbage;
+mod interrupted;
 mod quiet;
 mod read_only;
 mod refused;

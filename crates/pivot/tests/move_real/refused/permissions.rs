@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pivot::cluster::{Cluster, ClusterConfig, Permission};
+use pivot::cluster::{Cluster, ClusterConfig};
 use pivot_core::check::CheckId;
+use pivot_core::plan::Permission;
 use pivot_testbed::assets_or_skip;
 use pivot_testbed::client::{Progress, wait_until};
 use pivot_testbed::fixture::{Fixture, FixtureOptions};
