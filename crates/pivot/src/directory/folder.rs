@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use pivot_core::bundle::{Flaw, MANIFEST_FILE};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, fchmod, fstat, fsync, open, openat, renameat, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, fchmod, fstat, fsync, open, openat, renameat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -19,7 +20,7 @@ const LARGEST_OBJECT: u64 = 16 << 20;
 /// Largest manifest, in bytes: about a million entries.
 const LARGEST_MANIFEST: u64 = 256 << 20;
 /// What others may do with a file or directory.
-const OTHERS: u32 = 0o077;
+const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 
 pub(super) struct Folder {
     path: PathBuf,
@@ -45,7 +46,7 @@ impl Folder {
     /// True where others than the owner may look into it or change it.
     pub(super) fn is_open_to_others(&self) -> Result<bool, DirectoryError> {
         let stat = fstat(&self.handle).map_err(|errno| self.failed("look at", "", errno))?;
-        Ok(stat.st_mode & OTHERS != 0)
+        Ok(is_open_to_others(stat.st_mode))
     }
 
     /// Names of all entries, in order; a flaw for each that is no regular file.
@@ -83,7 +84,7 @@ impl Folder {
         for name in names {
             match self.read(&name)? {
                 Ok((bytes, mode)) => {
-                    open_to_others += usize::from(mode & OTHERS != 0);
+                    open_to_others += usize::from(is_open_to_others(mode));
                     files.insert(name, bytes);
                 }
                 Err(flaw) => flaws.push(flaw),
@@ -97,7 +98,7 @@ impl Folder {
     }
 
     /// The bytes and the mode of a file.
-    pub(super) fn read(&self, name: &str) -> Result<Result<(Vec<u8>, u32), Flaw>, DirectoryError> {
+    pub(super) fn read(&self, name: &str) -> Result<Result<(Vec<u8>, RawMode), Flaw>, DirectoryError> {
         let failed = |source: io::Error| self.failed("read", name, source);
         // Without NONBLOCK the open of a pipe put in the file's place would wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -155,6 +156,10 @@ impl Folder {
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
         DirectoryError::Io { action, path, source: source.into() }
     }
+}
+
+fn is_open_to_others(mode: RawMode) -> bool {
+    Mode::from_raw_mode(mode).intersects(OTHERS)
 }
 
 fn not_a_file(kind: FileType) -> Option<&'static str> {

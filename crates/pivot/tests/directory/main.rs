@@ -10,3 +10,4 @@ mod desk;
 mod export;
 mod import;
 mod refused;
+mod unsteady;
