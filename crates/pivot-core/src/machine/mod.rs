@@ -365,7 +365,8 @@ impl Machine {
     /// controllers write others all the time.
     fn could_join(&self, key: &ObjectKey) -> bool {
         if key.kind.is_secret_or_config_map() {
-            return self.blueprint.links.unresolved.iter().any(|unresolved| unresolved.to == *key);
+            let mut named = self.blueprint.links.unresolved.iter();
+            return named.any(|name| name.to == *key && self.blueprint.staged.contains(&name.from));
         }
         self.blueprint.request.covers(key.namespace.as_deref())
     }
