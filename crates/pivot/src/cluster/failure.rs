@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Longest message of a server that is passed on, in bytes.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -157,11 +160,18 @@ impl Failure {
         Self::Unknown { reason: deepest.to_string() }
     }
 
-    /// Classes an answer with a status other than 2xx. `secret` tells that the message may quote values of a Secret.
-    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], secret: bool) -> Self {
+    /// Classes an answer with a status other than 2xx. `sent` is the request's body where it concerned Secrets: the message may
+    /// quote its values.
+    pub(super) fn of_answer(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        sent: Option<&[u8]>,
+    ) -> Self {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let answer = if answer.kind == "Status" { answer } else { Answer::default() };
-        let presentable = |text: &str| shorten(if secret { mask_values(text) } else { text.to_owned() });
+        let values = sent.map(secret_values);
+        let presentable = |text: &str| shorten(values.as_ref().map_or(text.to_owned(), |v| mask(text, v)));
         let asked = headers
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
@@ -228,11 +238,29 @@ pub(super) fn credential_problem(error: &kube::client::AuthError) -> String {
     }
 }
 
-/// Cuts what follows each `value:` up to the end: validation errors quote the value there, and nothing marks its end.
-fn mask_values(message: &str) -> String {
-    match message.find("value:") {
-        Some(at) => format!("{}value: (not shown)", &message[..at]),
-        None => message.to_owned(),
+/// The values of a Secret as they were sent, encoded and decoded, the longest first. Shorter ones than these four bytes would
+/// mask words of the message.
+fn secret_values(sent: &[u8]) -> Vec<String> {
+    let body: Value = serde_json::from_slice(sent).unwrap_or_default();
+    let fields = ["data", "stringData"].into_iter().filter_map(|field| body.get(field)?.as_object());
+    let encoded = fields.flat_map(serde_json::Map::values).filter_map(Value::as_str);
+    let both = encoded.flat_map(|text| {
+        let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        [Some(text.to_owned()), decoded.map(|text| text.trim().to_owned())]
+    });
+    let mut values: Vec<String> = both.flatten().filter(|value| value.len() >= 4).collect();
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
+}
+
+/// Masks these values (admission may quote them anywhere), and what follows `value:` up to the end: validation errors quote
+/// the value there, and nothing marks its end.
+fn mask(message: &str, values: &[String]) -> String {
+    const MASK: &str = "(not shown)";
+    let masked = values.iter().fold(message.to_owned(), |text, value| text.replace(value.as_str(), MASK));
+    match masked.find("value:") {
+        Some(at) => format!("{}value: {MASK}", &masked[..at]),
+        None => masked,
     }
 }
 
@@ -252,7 +280,8 @@ mod tests {
 
     fn refusal(status: u16, body: &serde_json::Value, secret: bool) -> Refusal {
         let status = StatusCode::from_u16(status).unwrap();
-        match Failure::of_answer(status, &HeaderMap::new(), body.to_string().as_bytes(), secret) {
+        let sent = secret.then_some(b"{}".as_slice());
+        match Failure::of_answer(status, &HeaderMap::new(), body.to_string().as_bytes(), sent) {
             Failure::Refused(refusal) => *refusal,
             other => panic!("{other}"),
         }
@@ -267,6 +296,22 @@ mod tests {
         assert!(!format!("{masked:?} {masked}").contains("canary"), "{masked:?}");
         assert_eq!(masked.causes[0].field, "data[k]");
         assert!(refusal(422, &body, false).message.contains("canary"));
+    }
+
+    #[test]
+    fn values_that_were_sent_are_masked_wherever_they_are_quoted() {
+        let sent = json!({"data": {"k": "Y2FuYXJ5Cg==", "n": "MQ=="}, "stringData": {"s": "plain text"}});
+        let message = "denied: `canary` (Y2FuYXJ5Cg==) of 1, and plain text, may not be";
+        let body = json!({"kind": "Status", "message": message}).to_string();
+        let sent = sent.to_string();
+        let failure = Failure::of_answer(
+            StatusCode::FORBIDDEN,
+            &HeaderMap::new(),
+            body.as_bytes(),
+            Some(sent.as_bytes()),
+        );
+        let masked = &failure.refusal().unwrap().message;
+        assert_eq!(masked, "denied: `(not shown)` ((not shown)) of 1, and (not shown), may not be");
     }
 
     #[test]
@@ -288,7 +333,7 @@ mod tests {
         let body = json!({"kind": "Status", "details": {"retryAfterSeconds": 3}});
         assert_eq!(refusal(429, &body, false).retry_after, Some(Duration::from_secs(3)));
         let headers = HeaderMap::from_iter([(header::RETRY_AFTER, "7".parse().unwrap())]);
-        let failure = Failure::of_answer(StatusCode::TOO_MANY_REQUESTS, &headers, b"", false);
+        let failure = Failure::of_answer(StatusCode::TOO_MANY_REQUESTS, &headers, b"", None);
         assert_eq!(failure.refusal().unwrap().retry_after, Some(Duration::from_secs(7)));
     }
 

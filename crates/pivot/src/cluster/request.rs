@@ -122,13 +122,13 @@ impl Cluster {
     }
 
     async fn exchange(&self, request: RawRequest) -> Result<Reply, Failure> {
-        let secret = concerns_secrets(&request.path_and_query);
+        let sent = concerns_secrets(&request.path_and_query).then(|| request.body.clone());
         let (head, body) = self.send(request.build()?).await?.into_parts();
         let body = body.collect().await.map_err(|error| cut_short(&error))?.to_bytes();
         if head.status.is_success() {
             return Ok(Reply { status: head.status.as_u16(), body });
         }
-        Err(Failure::of_answer(head.status, &head.headers, &body, secret))
+        Err(Failure::of_answer(head.status, &head.headers, &body, sent.as_deref()))
     }
 
     /// Sends a request and waits for the head of the answer.

@@ -103,7 +103,7 @@ impl Cluster {
         add_query(&mut path, "watch", "true");
         add_query(&mut path, "allowWatchBookmarks", "true");
         add_query(&mut path, "resourceVersion", resource_version);
-        let secret = concerns_secrets(&path);
+        let sent = concerns_secrets(&path).then_some(b"".as_slice());
         let mut request = RawRequest::get(path).accept(METADATA_ONLY).build()?;
         // Kubernetes 1.37 compresses each event on its own, and decoders stop after the first.
         request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -114,7 +114,7 @@ impl Cluster {
                 return Ok(body);
             }
             let answer = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            Err(Failure::of_answer(head.status, &head.headers, &answer, secret))
+            Err(Failure::of_answer(head.status, &head.headers, &answer, sent))
         };
         let limit = self.request_timeout();
         let body = timeout(limit, begin).await.map_err(|_| Failure::Unknown {
