@@ -57,6 +57,14 @@ impl PauseField {
         }
     }
 
+    /// How far a pause moves `metadata.generation` on: a change of spec does, one of metadata does not.
+    pub fn generation_step(self) -> i64 {
+        match self {
+            Self::ClusterSpec => 1,
+            Self::Annotation(_) => 0,
+        }
+    }
+
     /// A merge patch that sets the value; `null` removes the field and nothing else.
     pub fn patch(self, value: &Value) -> Value {
         match self {

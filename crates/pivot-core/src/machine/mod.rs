@@ -183,7 +183,7 @@ impl Machine {
 
     /// Takes a change that the watch saw in the source.
     pub fn changed(&mut self, key: ObjectKey, resource_version: &str) {
-        if self.phase > Phase::Verify || self.phase < Phase::Snapshot || self.rollback.is_some() {
+        if self.phase > Phase::Prepare || self.phase < Phase::Snapshot || self.rollback.is_some() {
             return;
         }
         if self.concerns(&key, resource_version) {
@@ -269,7 +269,7 @@ impl Machine {
             }
             Phase::Quiesce => self.begin_quiesce(),
             Phase::Snapshot => self.push(Step::Snapshot),
-            Phase::Stage => self.push(Step::ListStaged),
+            Phase::Stage => self.begin_stage(),
             Phase::Verify => self.begin_verify(),
             Phase::Prepare => self.push(Step::Record(Side::Source, RecordState::Prepared)),
             Phase::Commit => self.push(Step::Record(Side::Target, RecordState::Committed)),
@@ -322,6 +322,11 @@ impl Machine {
             self.failing = Some(Failure { phase: self.phase, cause, interrupted: false });
         }
         self.fail_when_idle();
+    }
+
+    /// True from a failure on: nothing goes forward any more.
+    fn is_failing(&self) -> bool {
+        self.failing.is_some() || self.rollback.is_some()
     }
 
     /// What is under way may still be applied: nothing is undone before all of it is accounted for.

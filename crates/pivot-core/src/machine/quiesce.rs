@@ -29,10 +29,6 @@ pub(super) struct Paused {
     uid: Uid,
     /// Revision that must hold for the pause, then the one it made.
     resource_version: String,
-    /// Generation before the pause.
-    generation: i64,
-    /// How far the pause moved the generation on: controllers had not to observe that.
-    pub(super) generation_bump: i64,
     done: bool,
 }
 
@@ -44,8 +40,6 @@ impl Machine {
             original: field.read(&object.manifest),
             uid: object.uid.clone(),
             resource_version: object.manifest.resource_version().to_owned(),
-            generation: object.manifest.generation(),
-            generation_bump: 0,
             done: false,
         };
         let todo: Vec<_> = self
@@ -100,7 +94,6 @@ impl Machine {
                 } else {
                     paused.original = now;
                     found.resource_version().clone_into(&mut paused.resource_version);
-                    paused.generation = found.generation();
                     self.again(Step::Pause(key), tries);
                 }
             }
@@ -111,7 +104,6 @@ impl Machine {
     fn is_paused(&mut self, key: &ObjectKey, revision: &Revision) {
         let paused = self.paused.get_mut(key).expect("BUG: no such paused object");
         paused.resource_version.clone_from(&revision.resource_version);
-        paused.generation_bump = revision.generation - paused.generation;
         paused.done = true;
         self.quiesced();
     }

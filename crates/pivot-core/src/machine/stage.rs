@@ -4,16 +4,18 @@
 //! is there and not ours is a conflict. Nothing foreign is ever overwritten.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::effect::{Outcome, Revision};
 use super::notice::Side;
 use super::removal::Removal;
+use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::cannot_stay;
 use crate::content::{FieldDifference, comparable, differences};
-use crate::inventory::ObjectId;
+use crate::inventory::{Inventory, ObjectId};
 use crate::kind::GroupKind;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey, Uid};
@@ -89,11 +91,27 @@ impl Stage {
 }
 
 impl Machine {
+    /// What PLAN saw of the target serves the first time: nothing of this pivot can be there yet, and a name that was taken
+    /// since is refused to the create. Afterwards the target is listed.
+    pub(super) fn begin_stage(&mut self) {
+        match &self.blueprint.target {
+            Some(facts) if self.stage.items.is_empty() => {
+                let facts = Arc::clone(facts);
+                self.reconcile(&facts.inventory);
+            }
+            _ => self.push(Step::ListStaged),
+        }
+    }
+
     pub(super) fn settle_list_staged(&mut self, outcome: Outcome) {
-        let found = match outcome {
-            Outcome::Inventory(inventory) => inventory,
-            other => return self.refused("listing the target", other),
-        };
+        match outcome {
+            Outcome::Inventory(found) => self.reconcile(&found),
+            other => self.refused("listing the target", other),
+        }
+    }
+
+    /// Makes items of the snapshot, and decides for each by what the target holds.
+    fn reconcile(&mut self, found: &Inventory) {
         self.build_items();
         let leftovers: Vec<_> =
             found.iter().filter(|(_, object)| self.is_leftover(&object.manifest, &object.key)).collect();
@@ -144,7 +162,7 @@ impl Machine {
         if self.phase != Phase::Stage
             || self.stage.ready < self.stage.items.len()
             || !cleaned
-            || self.failing.is_some()
+            || self.is_failing()
         {
             return;
         }
@@ -273,6 +291,6 @@ impl Machine {
     /// The generation that counts as the present one: without the step that our own pause made.
     pub(super) fn settled_generation(&self, item: &Item) -> i64 {
         let snapshot = self.blueprint.object(item.id).manifest.generation();
-        snapshot - self.paused.get(&item.key).map_or(0, |paused| paused.generation_bump)
+        snapshot - self.paused.get(&item.key).map_or(0, |paused| paused.field.generation_step())
     }
 }
