@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use pivot::cluster::{Cluster, ClusterConfig};
 use pivot::event::Event;
 use pivot::run::{PATIENCE, Retire, RunOptions, run};
@@ -14,15 +15,18 @@ use pivot_core::plan::PlanReport;
 use pivot_core::select::{Action, Request};
 use pivot_testbed::assets::Assets;
 use pivot_testbed::client::{Patch, PlaneClient};
-use pivot_testbed::dump::{Dump, Key, dump};
+use pivot_testbed::dump::{Dump, Key};
 use pivot_testbed::fixture::{self, Fixture};
 use pivot_testbed::kind::Gvk;
 use pivot_testbed::plane::{Pair, Plane};
-use pivot_testbed::unique_name;
+use pivot_testbed::{Result, unique_name};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
+
+/// Kinds that change by themselves.
+const VOLATILE: [&str; 4] = ["Event", "Lease", "Endpoints", "EndpointSlice"];
 
 /// What a test has.
 pub(crate) struct Scene<'a> {
@@ -84,15 +88,27 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What both sides hold in the namespaces of this test.
+    /// What both sides hold in the namespaces of this test, whose names all begin alike; the namespaces too.
     pub(crate) async fn dumps(&self) -> (Dump, Dump) {
-        let (source, target) = tokio::try_join!(dump(&self.source), dump(&self.target)).unwrap();
-        (self.own(&source), self.own(&target))
+        tokio::try_join!(self.dump(&self.source), self.dump(&self.target)).unwrap()
     }
 
-    fn own(&self, dump: &Dump) -> Dump {
-        let namespace = &self.namespace;
-        dump.filter(|key| key.namespace.starts_with(namespace) || key.name.starts_with(namespace))
+    async fn dump(&self, client: &PlaneClient) -> Result<Dump> {
+        let mut objects = client.list(Gvk::NAMESPACE, None).await?;
+        objects.retain(|ns| ns["metadata"]["name"].as_str().is_some_and(|n| n.starts_with(&self.namespace)));
+        let kinds = client.kinds().await?;
+        let kinds = kinds.iter().filter(|served| {
+            served.namespaced && served.listable && !VOLATILE.contains(&served.gvk.kind.as_ref())
+        });
+        let names: Vec<String> =
+            objects.iter().filter_map(|ns| Some(ns["metadata"]["name"].as_str()?.to_owned())).collect();
+        let lists = kinds.flat_map(|served| names.iter().map(move |name| (&served.gvk, name)));
+        let found: Vec<_> = stream::iter(lists)
+            .map(|(gvk, namespace)| client.list(gvk, Some(namespace)))
+            .buffer_unordered(16)
+            .try_collect()
+            .await?;
+        Ok(objects.into_iter().chain(found.into_iter().flatten()).collect())
     }
 
     pub(crate) fn there(&self) -> Pivot<'a> {
@@ -237,7 +253,7 @@ impl Run {
     /// What was told, without the counters.
     pub(crate) fn story(&self) -> String {
         let told = self.events.iter().filter(|event| !matches!(event.notice, Notice::Progress { .. }));
-        told.map(|event| format!("{:?}\n", event.notice)).collect()
+        told.map(|event| format!("{:?}", event.notice)).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn warns(&self, text: &str) -> bool {

@@ -103,7 +103,7 @@ async fn a_user_who_may_only_look_at_the_target() {
     let namespace = &scene.namespace;
     for expected in [
         format!("you may not create machines.cluster.x-k8s.io in namespace {namespace} on the target"),
-        format!("you may not update baremetalhosts/status.metal3.io in namespace {namespace} on the target"),
+        format!("you may not update baremetalhosts.metal3.io/status in namespace {namespace} on the target"),
         format!("you may not patch secrets in namespace {namespace} on the target"),
         "you may not create namespaces on the target".to_owned(),
     ] {

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::scene::Scene;
 
+/// What is wrong with a status.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 #[tokio::test]
 async fn provisioning_completed() {
     let assets = assets_or_skip!();
@@ -23,7 +26,6 @@ async fn provisioning_completed() {
             }
         }
     };
-    type Change<'a> = &'a dyn Fn(&mut Value);
     let cases: [(&str, &Gvk, &str, Change<'_>, &str); 5] = [
         (
             "Blocks with a cluster without InfrastructureReady",
