@@ -18,7 +18,12 @@ impl Machine {
 
     pub(super) fn settle_end_record(&mut self, _side: Side, state: RecordState) {
         match state {
-            RecordState::Aborted => self.rolled_back_record(),
+            RecordState::Aborted if self.rollback.is_some() => self.rolled_back_record(),
+            RecordState::Aborted => {
+                let names: Vec<_> = self.dirty.iter().take(5).map(ToString::to_string).collect();
+                let cause = format!("the source changed after it was compared: {}", names.join(", "));
+                self.begin_rollback(self.phase, cause, false);
+            }
             RecordState::Finished => {
                 self.pending -= 1;
                 if self.pending == 0 {

@@ -310,6 +310,10 @@ impl Machine {
                     self.advance("both clusters are taken".to_owned());
                 }
             }
+            // A change after VERIFY. Prepared, the source may act again only once the target's record says that it may.
+            (Phase::Prepare, RecordState::Prepared) if !self.dirty.is_empty() => {
+                self.push(Step::Record(Side::Target, RecordState::Aborted));
+            }
             (Phase::Prepare, RecordState::Prepared) => {
                 self.advance("the source waits for the target's answer".to_owned());
             }

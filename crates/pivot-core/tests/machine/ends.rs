@@ -18,20 +18,22 @@ use crate::world::world;
 /// Longer than all trouble of one run together.
 const PATIENT: Duration = Duration::from_secs(3_600);
 
-/// A: the same instances with the same content, and in the target only what others put there, and namespaces that they use
-/// or that `may_keep` says may be left.
-fn assert_undone(run: &Run, may_keep: bool) {
-    let keys = run.source.objects.keys().chain(run.shadow.objects.keys());
-    for key in keys {
-        let view = |server: &Server| server.objects.get(key).map(instance);
-        assert_eq!(view(&run.source), view(&run.shadow), "{key} of the source is not as it was");
+impl Run {
+    /// A: the same instances with the same content, and in the target only what others put there, and namespaces that they use
+    /// or that `may_keep` says may be left.
+    pub(crate) fn assert_undone(&self, may_keep: bool) {
+        let keys = self.source.objects.keys().chain(self.shadow.objects.keys());
+        for key in keys {
+            let view = |server: &Server| server.objects.get(key).map(instance);
+            assert_eq!(view(&self.source), view(&self.shadow), "{key} of the source is not as it was");
+        }
+        for key in self.target.ours(PIVOT) {
+            let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(key.name.as_str());
+            let kept = key.kind.kind == "Namespace" && (may_keep || self.foreign.keys().any(inside));
+            assert!(kept, "{key} is left in the target");
+        }
+        assert_foreign_untouched(self);
     }
-    for key in run.target.ours(PIVOT) {
-        let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(key.name.as_str());
-        let kept = key.kind.kind == "Namespace" && (may_keep || run.foreign.keys().any(inside));
-        assert!(kept, "{key} is left in the target");
-    }
-    assert_foreign_untouched(run);
 }
 
 fn assert_foreign_untouched(run: &Run) {
@@ -112,7 +114,7 @@ proptest! {
         let Some(mut run) = Run::new(&world, room, PATIENT) else { return Ok(()) };
         let end = run.drive(&choices);
         match &end {
-            End::RolledBack { .. } => assert_undone(&run, false),
+            End::RolledBack { .. } => run.assert_undone(false),
             End::Done { .. } if run.undisturbed => assert_moved(&run),
             End::Done { .. } | End::CleanupPending { .. } => {
                 prop_assert!(!run.undisturbed, "{end:?}");
@@ -127,7 +129,7 @@ proptest! {
         let Some(mut run) = Run::new(&world, room, Duration::from_secs(2)) else { return Ok(()) };
         let end = run.drive(&choices);
         match &end {
-            End::RolledBack { .. } => assert_undone(&run, true),
+            End::RolledBack { .. } => run.assert_undone(true),
             End::Done { .. } => assert_moved(&run),
             _ => assert_nothing_lost(&run),
         }

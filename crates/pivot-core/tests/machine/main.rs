@@ -7,6 +7,7 @@
 mod chance;
 mod content;
 mod ends;
+mod prepare;
 mod run;
 mod server;
 mod world;

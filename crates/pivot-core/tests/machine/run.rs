@@ -97,19 +97,27 @@ impl Run {
     pub(crate) fn drive(&mut self, choices: &[Choice]) -> End {
         let mut choices = choices.iter().copied();
         for _ in 0..LONGEST {
-            if let Some(end) = self.machine.end() {
-                return end.clone();
-            }
-            let room = self.room - self.in_flight.len();
-            self.in_flight.extend(self.machine.next(room));
-            assert!(!self.in_flight.is_empty(), "nothing to do, and no end");
             let well =
                 if self.sightings.is_empty() { Choice::Effect(0, Fate::Done) } else { Choice::Sighting };
-            self.happen(choices.next().unwrap_or(well));
-            self.watch();
-            self.listen();
+            if let Some(end) = self.step(choices.next().unwrap_or(well)) {
+                return end;
+            }
         }
         panic!("it does not end");
+    }
+
+    /// Lets one thing happen, unless it has ended.
+    pub(crate) fn step(&mut self, choice: Choice) -> Option<End> {
+        if let Some(end) = self.machine.end() {
+            return Some(end.clone());
+        }
+        let room = self.room - self.in_flight.len();
+        self.in_flight.extend(self.machine.next(room));
+        assert!(!self.in_flight.is_empty(), "nothing to do, and no end");
+        self.happen(choice);
+        self.watch();
+        self.listen();
+        None
     }
 
     pub(crate) fn phase(&self) -> Phase {

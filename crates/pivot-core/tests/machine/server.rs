@@ -9,7 +9,7 @@ use pivot_core::marks;
 use pivot_core::object::{Manifest, ObjectKey};
 use serde_json::{Map, Value, json};
 
-use crate::world;
+use crate::world::CATALOG;
 
 /// What it holds, and what changed when.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ fn refused(class: RefusalClass) -> Outcome {
 }
 
 fn status_apart(key: &ObjectKey) -> bool {
-    world::kinds().get(&key.kind).is_some_and(|info| !info.status_subresource.is_empty())
+    CATALOG.get(&key.kind).is_some_and(|info| !info.status_subresource.is_empty())
 }
 
 fn merge(into: &mut Value, patch: &Value) {
@@ -165,7 +165,9 @@ impl Server {
                 if key.kind.kind == "Namespace" {
                     let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(&*key.name);
                     let inside: Vec<_> = self.objects.keys().filter(|other| inside(other)).cloned().collect();
-                    inside.iter().for_each(|other| self.remove(other));
+                    for other in &inside {
+                        self.remove(other);
+                    }
                 }
                 if Manifest::new(live.clone()).finalizers().next().is_none() {
                     self.remove(key);
@@ -199,10 +201,9 @@ impl Server {
 
     /// Everything of the kinds that take part, or what an extent names of them.
     pub(crate) fn inventory(&self, extent: Option<&Extent>) -> Inventory {
-        let kinds = world::kinds();
-        let mut inventory = Inventory::new(self.name, kinds.clone());
+        let mut inventory = Inventory::new(self.name, CATALOG.clone());
         for (key, object) in &self.objects {
-            if kinds.get(&key.kind).is_some() && extent.is_none_or(|extent| includes(extent, key)) {
+            if CATALOG.get(&key.kind).is_some() && extent.is_none_or(|extent| includes(extent, key)) {
                 inventory.add(&key.kind, clean(object));
             }
         }

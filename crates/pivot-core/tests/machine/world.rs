@@ -91,7 +91,8 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
         shapes,
         target_namespaces: [("here", here), ("there", there)]
             .into_iter()
-            .filter_map(|(name, exists)| exists.then(|| name.to_owned()))
+            .filter(|(_, exists)| *exists)
+            .map(|(name, _)| name.to_owned())
             .collect(),
     })
 }
@@ -179,8 +180,7 @@ impl World {
             namespaces: self.target_namespaces.iter().map(|name| namespace(name)).collect(),
             ..TargetFacts::default()
         };
-        let kinds = kinds();
-        let versions = Blueprint::versions(&kinds, Some(&kinds));
+        let versions = Blueprint::versions(&CATALOG, Some(&CATALOG));
         Blueprint::new(source, Some(Arc::new(target)), Arc::clone(&LINK_RULES), Request::default(), versions)
     }
 }
@@ -190,7 +190,9 @@ fn uid(n: usize) -> String {
 }
 
 /// The kinds that both clusters serve.
-pub(crate) fn kinds() -> KindCatalog {
+pub(crate) static CATALOG: LazyLock<KindCatalog> = LazyLock::new(kinds);
+
+fn kinds() -> KindCatalog {
     let info = |&(api_version, kind, status_apart): &(&str, &str, bool)| {
         let version = api_version.rsplit('/').next().unwrap().to_owned();
         KindInfo {

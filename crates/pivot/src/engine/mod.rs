@@ -41,7 +41,8 @@ pub(crate) async fn drive(
             running.push(performer.perform(effect));
         }
         tokio::select! {
-            Some((id, outcome)) = running.next() => machine.apply(id, outcome),
+            // What the watches saw before an outcome arrived counts before it: it may forbid the step that would follow.
+            biased;
             Some(sighting) = sightings.recv() => match sighting {
                 Sighting::Changed(key, resource_version) => machine.changed(key, &resource_version),
                 Sighting::Lost(reason) => machine.watch_lost(&reason),
@@ -50,6 +51,7 @@ pub(crate) async fn drive(
                 interrupted = true;
                 machine.interrupt();
             }
+            Some((id, outcome)) = running.next() => machine.apply(id, outcome),
         }
     }
 }

@@ -1,0 +1,36 @@
+//! A change of the source between VERIFY and the decision.
+
+use std::time::Duration;
+
+use pivot_core::machine::{End, Phase};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use crate::chance::{Choice, Fate};
+use crate::run::Run;
+use crate::world::world;
+
+#[test]
+fn it_is_undone_while_nobody_has_said_yes() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = 0;
+    for _ in 0..50 {
+        let world = world().new_tree(&mut runner).unwrap().current();
+        let Some(mut run) = Run::new(&world, 4, Duration::from_secs(60)) else { continue };
+        while run.phase() < Phase::Prepare {
+            assert!(run.step(Choice::Effect(0, Fate::Done)).is_none());
+        }
+        for n in 0..10 {
+            run.step(Choice::Edit(n));
+        }
+        for _ in 0..10 {
+            run.step(Choice::Sighting);
+        }
+        let end = run.drive(&[]);
+        let End::RolledBack { phase: Phase::Prepare, cause, .. } = &end else { panic!("{end:?}") };
+        assert!(cause.contains("after it was compared"), "{cause}");
+        run.assert_undone(false);
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+}
