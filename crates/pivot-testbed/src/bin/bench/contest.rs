@@ -14,7 +14,7 @@ use crate::{
     progress,
     recording::{Known, Recording},
     replay::replay,
-    run::{Cost, run},
+    run::run,
     scene::Scene,
     tally::Tally,
 };
@@ -55,7 +55,12 @@ impl Runner {
 pub(crate) struct Measurement {
     pub(crate) runner: Runner,
     pub(crate) seconds: f64,
-    /// Of the program; the loop runs inside the benchmark.
+    /// Processor time of the program; the loop runs inside the benchmark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) program_processor_seconds: Option<f64>,
+    /// Processor time of the programs of both planes meanwhile.
+    pub(crate) planes_processor_seconds: f64,
+    /// Of the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peak_memory_bytes: Option<u64>,
     pub(crate) requests: Tally,
@@ -143,14 +148,22 @@ impl Plan<'_> {
         let namespace = runner.namespace();
         scene.load(&fixture(options, runner)).await?;
         let marks = (scene.source.audit.end(), scene.target.audit.end());
-        let (wall, peak_memory_bytes) = if runner == Runner::BareLoop {
-            let known = Known::of(&scene.source.client, &scene.source.objects(namespace).await?).await?;
-            (replay(scene, &recording.script(&known)).await?, None)
-        } else {
-            let Cost { wall, peak_memory } =
-                run(runner.title(), self.command(runner, scene, namespace)).await?;
-            (wall, Some(peak_memory))
+        // Prepared before the clock starts.
+        let script = match runner {
+            Runner::BareLoop => {
+                let objects = scene.source.objects(namespace).await?;
+                Some(recording.script(&Known::of(&scene.source.client, &objects).await?))
+            }
+            Runner::Clusterctl | Runner::Pivotctl => None,
         };
+        let busy = scene.busy();
+        let (wall, cost) = if let Some(script) = script {
+            (replay(scene, &script).await?, None)
+        } else {
+            let cost = run(runner.title(), self.command(runner, scene, namespace)).await?;
+            (cost.wall, Some(cost))
+        };
+        let planes = scene.busy().saturating_sub(busy);
         // The last requests are logged by then.
         scene.settle().await?;
         let mut requests = scene.source.audit.read(marks.0)?;
@@ -158,7 +171,9 @@ impl Plan<'_> {
         let measurement = Measurement {
             runner,
             seconds: wall.as_secs_f64(),
-            peak_memory_bytes,
+            program_processor_seconds: cost.map(|cost| cost.processor.as_secs_f64()),
+            planes_processor_seconds: planes.as_secs_f64(),
+            peak_memory_bytes: cost.map(|cost| cost.peak_memory),
             requests: Tally::of(&requests),
             arrived: scene.target.objects(namespace).await?.len(),
             left: scene.source.objects(namespace).await?.len(),

@@ -6,6 +6,7 @@
 mod audit;
 mod contest;
 mod error;
+mod processor;
 mod progress;
 mod recording;
 mod replay;

@@ -3,7 +3,7 @@
 //! Uids and resource versions differ from cluster to cluster. Those of the source are known before the first request and put
 //! in place beforehand; those that the target assigns become gaps, filled from the answers to earlier requests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use http::Method;
 use pivot_testbed::{client::PlaneClient, kind::Gvk};
@@ -118,7 +118,7 @@ impl Recording {
         }
         let mut script = Script::default();
         let mut latest: HashMap<Line, usize> = HashMap::new();
-        let mut namespaces: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+        let mut namespaces: HashMap<(End, &str), usize> = HashMap::new();
         let mut reading = None;
         for (number, (end, request)) in self.requests.iter().enumerate() {
             let line = line(*end, request);
@@ -132,13 +132,13 @@ impl Recording {
                 .filter_map(|piece| if let Piece::Uid(creator) = piece { Some(*creator) } else { None })
                 .collect();
             after.extend(previous);
-            after.extend(namespaces.get(&(*end as u8, request.object_ref.namespace.as_str())));
+            after.extend(namespaces.get(&(*end, request.object_ref.namespace.as_str())));
             if request.deed() == Deed::Create {
                 if let Some(uid) = request.answer.as_ref().and_then(|answer| answer.metadata.uid.as_deref()) {
                     uids.insert(uid, Piece::Uid(number));
                 }
                 if request.object_ref.resource == "namespaces" {
-                    namespaces.insert((*end as u8, request.name()), number);
+                    namespaces.insert((*end, request.name()), number);
                 }
             }
             let reads_collection = request.deed() == Deed::Read && request.object_ref.name.is_empty();

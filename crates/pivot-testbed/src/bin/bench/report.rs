@@ -56,6 +56,8 @@ time      from the start of the process to its end; the loop: from its first con
 ratio     of the times of one round; the order within a round is reversed from round to round
 requests  as the API servers' audit logs of both sides show them, of this program alone
 memory    peak resident memory of the process, looked at every 10 ms
+program   processor time of the process
+planes    processor time of both clusters' etcd, API server and controllers meanwhile
 bare loop the requests of a recorded pivotctl move, sent again with 64 in flight and nothing to decide
 All planes run on this machine and share its processors with the program; etcd waits for the disk. Whatever else runs here
 changes the times, and less so the ratios.
@@ -71,8 +73,17 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "{objects} objects, {} {unit}", rounds.len())?;
         writeln!(
             f,
-            "  {:<16} {:>9} {:>19} {:>9} {:>11} {:>8} {:>8} {:>6}",
-            "", "median", "min ... max", "requests", "per object", "memory", "arrived", "left"
+            "  {:<16} {:>9} {:>19} {:>9} {:>11} {:>8} {:>8} {:>8} {:>8} {:>6}",
+            "",
+            "median",
+            "min ... max",
+            "requests",
+            "per object",
+            "memory",
+            "program",
+            "planes",
+            "arrived",
+            "left"
         )?;
         for runner in [Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop] {
             let runs: Vec<_> = rounds.iter().flatten().filter(|m| m.runner == runner).collect();
@@ -117,13 +128,15 @@ fn line(objects: usize, runs: &[&Measurement]) -> Option<String> {
     let total = last.requests.total();
     let memory = runs.iter().filter_map(|run| run.peak_memory_bytes).max();
     let memory = memory.map_or("-".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6));
+    let program = last.program_processor_seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
     let mut line = String::new();
     write!(
         line,
-        "{:>9} {:>19} {total:>9} {:>11.1} {memory:>8} {:>8} {:>6}",
+        "{:>9} {:>19} {total:>9} {:>11.1} {memory:>8} {program:>8} {:>8} {:>8} {:>6}",
         format!("{median:.2} s"),
         format!("{min:.2} ... {max:.2} s"),
         total as f64 / objects as f64,
+        format!("{:.1} s", last.planes_processor_seconds),
         last.arrived,
         last.left
     )
@@ -138,7 +151,16 @@ mod tests {
     fn measured(runner: Runner, seconds: f64) -> Measurement {
         let requests = Tally { read: 20, create: 40, delete: 40, ..Tally::default() };
         let peak_memory_bytes = (runner != Runner::BareLoop).then_some(52_000_000);
-        Measurement { runner, seconds, peak_memory_bytes, requests, arrived: 40, left: 0 }
+        Measurement {
+            runner,
+            seconds,
+            program_processor_seconds: None,
+            planes_processor_seconds: 1.0,
+            peak_memory_bytes,
+            requests,
+            arrived: 40,
+            left: 0,
+        }
     }
 
     #[test]

@@ -11,11 +11,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    processor::processor_time,
+};
 
 /// A program that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// How often memory is looked at. The kernel keeps the highest value, so only what is added in the last moments is missed.
+/// How often memory and processor time are looked at. The kernel keeps the highest value, so only what is added in the last moments is missed.
 const SAMPLE: Duration = Duration::from_millis(10);
 /// How much of a failed program's output an error shows.
 const TAIL_LINES: usize = 15;
@@ -27,6 +30,8 @@ pub(crate) struct Cost {
     pub(crate) wall: Duration,
     /// Peak resident memory in bytes; 0 where the kernel does not tell.
     pub(crate) peak_memory: u64,
+    /// Processor time, up to the last look.
+    pub(crate) processor: Duration,
 }
 
 /// Runs a program to its end; an error if it fails.
@@ -36,13 +41,13 @@ pub(crate) async fn run(name: &'static str, mut command: Command) -> Result<Cost
     command.stdout(stream()?).stderr(stream()?);
     let started = Instant::now();
     let mut child = command.spawn().map_err(|source| Error::Start { name, source })?;
-    let (status, peak_memory) = timeout(LIMIT, watch(&mut child))
+    let (status, peak_memory, processor) = timeout(LIMIT, watch(&mut child))
         .await
         .map_err(|_| Error::Hangs { name, minutes: LIMIT.as_secs() / 60 })?;
     let wall = started.elapsed();
     let status = status.map_err(|source| Error::Start { name, source })?;
     if status.success() {
-        Ok(Cost { wall, peak_memory })
+        Ok(Cost { wall, peak_memory, processor })
     } else {
         Err(Error::Failed {
             name,
@@ -52,17 +57,19 @@ pub(crate) async fn run(name: &'static str, mut command: Command) -> Result<Cost
     }
 }
 
-async fn watch(child: &mut Child) -> (std::io::Result<ExitStatus>, u64) {
-    let file = format!("/proc/{}/status", child.id().unwrap_or_default());
+async fn watch(child: &mut Child) -> (std::io::Result<ExitStatus>, u64, Duration) {
+    let pid = child.id().unwrap_or_default();
+    let file = format!("/proc/{pid}/status");
     let mut ticks = interval(SAMPLE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut peak = 0;
+    let (mut peak, mut processor) = (0, Duration::ZERO);
     loop {
         tokio::select! {
-            status = child.wait() => return (status, peak),
+            status = child.wait() => return (status, peak, processor),
             _ = ticks.tick() => {
                 let seen = fs::read_to_string(&file).ok().and_then(|status| high_water_mark(&status));
                 peak = peak.max(seen.unwrap_or(0));
+                processor = processor.max(processor_time(pid));
             }
         }
     }

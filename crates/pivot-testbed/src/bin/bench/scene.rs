@@ -1,7 +1,6 @@
 //! Two planes that write to the disk as real ones do, and namespaces that are filled, moved and emptied.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,6 +20,7 @@ use tokio::time::sleep;
 use crate::{
     audit::{AuditLog, Detail, MOVER},
     error::Result,
+    processor::processor_time,
 };
 
 /// How long a plane is looked at to tell whether it is busy.
@@ -28,8 +28,6 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// Processor time that an idle plane may use in a [`WINDOW`]: controllers renew and resync.
 const IDLE: Duration = Duration::from_millis(75);
 const SETTLE_LIMIT: Duration = Duration::from_secs(300);
-/// Unit of the processor times in `/proc/PID/stat`; fixed by the kernel's interface for programs.
-const TICK: Duration = Duration::from_millis(10);
 
 /// A plane, what it logs of the mover's requests, and the mover's kubeconfig.
 pub(crate) struct Side {
@@ -103,18 +101,8 @@ impl Side {
 
     /// Processor time of its programs since they started.
     fn busy(&self) -> Duration {
-        let stat = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
-        let ticks: u32 = self.plane.pids().iter().filter_map(stat).filter_map(|stat| cpu_ticks(&stat)).sum();
-        TICK * ticks
+        self.plane.pids().into_iter().map(processor_time).sum()
     }
-}
-
-/// User and system time of a `/proc/PID/stat`, in ticks.
-fn cpu_ticks(stat: &str) -> Option<u32> {
-    // The name in parentheses may hold anything; what follows begins with field 3.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();
-    Some(field(14)? + field(15)?)
 }
 
 /// Both sides.
@@ -147,6 +135,11 @@ impl Scene {
         self.settle().await
     }
 
+    /// Processor time of all programs of both planes since they started.
+    pub(crate) fn busy(&self) -> Duration {
+        self.source.busy() + self.target.busy()
+    }
+
     /// Waits until the controllers have dealt with what happened.
     pub(crate) async fn settle(&self) -> Result<()> {
         let sides = [&self.source, &self.target];
@@ -164,16 +157,5 @@ impl Scene {
         })
         .await?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processor_time_is_read_behind_a_strange_name() {
-        let stat = "12 (a ) b) S 1 12 12 0 -1 4194560 100 0 0 0 37 5 0 0 20 0 9 0 100 0";
-        assert_eq!(cpu_ticks(stat), Some(42));
     }
 }
