@@ -40,6 +40,8 @@ pub(crate) struct Run {
     listed: u64,
     watched: Option<u64>,
     records: BTreeSet<(Side, &'static str)>,
+    /// Objects of which nobody knows whether the last write was applied.
+    unknown: BTreeSet<(Side, ObjectKey)>,
     /// Every object that was ever to be moved.
     movable: BTreeSet<ObjectKey>,
     phase: Phase,
@@ -83,6 +85,7 @@ impl Run {
             listed: 0,
             watched: None,
             records: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             movable: BTreeSet::new(),
             phase: Phase::Plan,
             rolling_back: false,
@@ -221,6 +224,13 @@ impl Run {
     }
 
     fn outcome(&mut self, act: &Act, fate: Fate) -> Outcome {
+        if let Act::Write(Write { side, key, .. }) = act {
+            let known = !self.unknown.contains(&(*side, key.clone()));
+            assert!(known, "{key} is written again on the {side} without a look");
+            if matches!(fate, Fate::Lost | Fate::Broken) {
+                self.unknown.insert((*side, key.clone()));
+            }
+        }
         let refused = |class| Outcome::Refused {
             class,
             message: "as chance would have it".to_owned(),
@@ -246,12 +256,19 @@ impl Run {
                 self.check_write(write);
                 self.server_mut(write.side).write(write)
             }
-            Act::Read { side, key } => Outcome::Read(self.server_mut(*side).read(key).map(Box::new)),
+            Act::Read { side, key } => {
+                self.unknown.remove(&(*side, key.clone()));
+                Outcome::Read(self.server_mut(*side).read(key).map(Box::new))
+            }
             Act::Inventory => {
+                self.unknown.retain(|(side, _)| *side == Side::Target);
                 self.listed = self.source.revision;
                 Outcome::Inventory(Box::new(self.source.inventory(None)))
             }
-            Act::ListTarget(extent) => Outcome::Inventory(Box::new(self.target.inventory(Some(extent)))),
+            Act::ListTarget(extent) => {
+                self.unknown.retain(|(side, key)| *side == Side::Source || !includes(extent, key));
+                Outcome::Inventory(Box::new(self.target.inventory(Some(extent))))
+            }
             Act::Glance { side, extent } => {
                 Outcome::Glance(self.server_mut(*side).glance(|key| includes(extent, key)))
             }
