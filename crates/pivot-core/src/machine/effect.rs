@@ -171,6 +171,8 @@ pub struct Seen {
     pub uid: Uid,
     /// Its revision.
     pub resource_version: String,
+    /// Uids of its owners.
+    pub owners: Vec<Uid>,
     /// True once it is being deleted.
     pub terminating: bool,
 }

@@ -92,6 +92,11 @@ impl Removal {
         &self.entries[index]
     }
 
+    /// Position of an instance that is still to go.
+    pub(super) fn position(&self, uid: &Uid) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.uid == *uid && entry.state == State::Waiting)
+    }
+
     pub(super) fn side(&self) -> Side {
         self.side
     }

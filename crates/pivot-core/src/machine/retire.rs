@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::{Outcome, RefusalClass, Revision};
+use super::effect::{Extent, Outcome, RefusalClass, Revision};
 use super::notice::{Notice, Side};
 use super::record::Committed;
 use super::removal::Removal;
@@ -14,8 +14,38 @@ use crate::object::Manifest;
 use crate::select::Action;
 
 impl Machine {
-    /// Deletes from the source, for which it wants to see the proof that the target is the active side.
-    pub(super) fn begin_retire(&mut self, _proof: &Committed) {
+    /// Every kind that takes part, where anything moves from.
+    pub(super) fn everything(&self) -> Extent {
+        let kinds = self.blueprint.source.inventory.kinds.iter().map(|info| info.kind.clone()).collect();
+        Extent { kinds, ..self.extent() }
+    }
+
+    /// An object that came after the snapshot is not in the target. Where it belongs to one that is about to go, the garbage
+    /// collector would take it along: its owner stays, and with it all that it waits for.
+    pub(super) fn settle_last_look(&mut self, outcome: Outcome) {
+        let seen = match outcome {
+            Outcome::Glance(seen) => seen,
+            other => return self.refused("listing the source", other),
+        };
+        let Some(proof) = self.committed.take() else {
+            return self.fail("BUG: nothing proves the commit; nothing is deleted".to_owned());
+        };
+        let known = &self.blueprint.source.inventory;
+        let newcomers: Vec<_> = seen.into_iter().filter(|seen| known.find_uid(&seen.uid).is_none()).collect();
+        self.begin_retire(&proof);
+        for newcomer in newcomers {
+            let owners: Vec<_> =
+                newcomer.owners.iter().filter_map(|uid| self.removal().position(uid)).collect();
+            for owner in owners {
+                self.mark_kept(owner, &format!("owns {}, which came after the snapshot", newcomer.key));
+            }
+        }
+        self.start_removal();
+        self.removed_all();
+    }
+
+    /// Makes the list of what goes, for which it wants to see the proof that the target is the active side.
+    fn begin_retire(&mut self, _proof: &Committed) {
         let moved: Vec<_> = self.blueprint.with(Action::Move).map(|(id, _)| id).collect();
         let position: BTreeMap<_, _> = moved.iter().enumerate().map(|(index, &id)| (id, index)).collect();
         let mut links = BTreeSet::new();
@@ -30,8 +60,6 @@ impl Machine {
             (object.key.clone(), object.uid.clone(), Some(object.manifest.resource_version().to_owned()))
         });
         self.removal = Some(Removal::new(Side::Source, entries.collect(), &links));
-        self.start_removal();
-        self.removed_all();
     }
 
     pub(super) fn removal(&self) -> &Removal {
@@ -107,6 +135,11 @@ impl Machine {
     }
 
     fn keep(&mut self, entry: usize, why: &str) {
+        self.mark_kept(entry, why);
+        self.removed_all();
+    }
+
+    fn mark_kept(&mut self, entry: usize, why: &str) {
         let kept = self.removal_mut().keep(entry);
         for (index, key) in kept.into_iter().enumerate() {
             let message = if index == 0 {
@@ -117,7 +150,6 @@ impl Machine {
             self.kept.push(key.to_string());
             self.notices.push(Notice::Warning { object: Some(key), message });
         }
-        self.removed_all();
     }
 
     fn removed_all(&mut self) {

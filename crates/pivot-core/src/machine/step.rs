@@ -23,6 +23,8 @@ pub(super) enum Step {
     Status(usize),
     Seal(usize),
     GlanceSource,
+    /// RETIRE: what came to belong to an object that is about to go.
+    LastLook,
     ListTarget,
     Open(ObjectKey),
     Observe,
@@ -85,6 +87,7 @@ impl Step {
             | Self::Unwatch
             | Self::ListStaged
             | Self::GlanceSource
+            | Self::LastLook
             | Self::ListTarget
             | Self::Observe
             | Self::Sweep
@@ -106,6 +109,7 @@ impl Machine {
             Step::Unwatch => Act::Unwatch,
             Step::ListStaged | Step::ListTarget | Step::Sweep => Act::ListTarget(self.extent()),
             Step::GlanceSource => Act::Glance { side: Side::Source, extent: self.extent() },
+            Step::LastLook => Act::Glance { side: Side::Source, extent: self.everything() },
             Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
             Step::LookUpNamespace(key) => Act::Read { side: Side::Target, key: key.clone() },
@@ -135,6 +139,7 @@ impl Machine {
             | Step::Watch
             | Step::Unwatch
             | Step::GlanceSource
+            | Step::LastLook
             | Step::Survey
             | Step::Restore(_) => Side::Source,
             Step::ListStaged
@@ -176,6 +181,7 @@ impl Machine {
             | Step::Unwatch
             | Step::ListStaged
             | Step::GlanceSource
+            | Step::LastLook
             | Step::ListTarget
             | Step::Observe
             | Step::Sweep
@@ -192,6 +198,7 @@ impl Machine {
             Step::Acknowledge
             | Step::Snapshot
             | Step::GlanceSource
+            | Step::LastLook
             | Step::Survey
             | Step::ListStaged
             | Step::ListTarget
@@ -235,6 +242,7 @@ impl Machine {
             Step::Status(item) => self.settle_status(item, tries, outcome),
             Step::Seal(item) => self.settle_seal(item, tries, outcome),
             Step::GlanceSource => self.settle_glance_source(outcome),
+            Step::LastLook => self.settle_last_look(outcome),
             Step::ListTarget => self.settle_list_target(outcome),
             Step::Open(key) => self.settle_open(key, tries, outcome),
             Step::Observe => self.settle_observe(outcome),

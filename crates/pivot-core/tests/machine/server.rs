@@ -219,6 +219,7 @@ impl Server {
                     key: key.clone(),
                     uid: manifest.uid(),
                     resource_version: manifest.resource_version().to_owned(),
+                    owners: manifest.owner_references().into_iter().map(|owner| owner.uid).collect(),
                     terminating: manifest.is_terminating(),
                 }
             })

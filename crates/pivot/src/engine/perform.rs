@@ -74,9 +74,7 @@ impl Performer {
     async fn outcome(&self, act: Act) -> Outcome {
         match act {
             Act::Write(write) => match self.kind(write.side, &write.key) {
-                Some((cluster, kind, version)) => {
-                    cluster.write(kind, version, &write.key, &write.op).await
-                }
+                Some((cluster, kind, version)) => cluster.write(kind, version, &write.key, &write.op).await,
                 None => unknown_kind(&write.key),
             },
             Act::Read { side, key } => match self.kind(side, &key) {
@@ -183,6 +181,7 @@ impl Performer {
                         key: ObjectKey::new(kind.kind.clone(), item.namespace.as_deref(), &item.name),
                         uid: item.uid,
                         resource_version: item.resource_version,
+                        owners: item.owner_references.into_iter().map(|owner| owner.uid).collect(),
                         terminating: item.deletion_timestamp.is_some(),
                     })
                     .collect())
@@ -218,6 +217,7 @@ fn seen(object: &Object) -> Seen {
         key: object.key.clone(),
         uid: object.uid.clone(),
         resource_version: object.manifest.resource_version().to_owned(),
+        owners: object.manifest.owner_references().into_iter().map(|owner| owner.uid).collect(),
         terminating: object.manifest.is_terminating(),
     }
 }

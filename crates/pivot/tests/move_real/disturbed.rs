@@ -219,6 +219,32 @@ async fn a_rollback_restores_every_pause_and_removes_the_namespace() {
     await_no_namespace(&scene.target, &scene.namespace).await;
 }
 
+/// The garbage collector would take it along with its owner, and it is in no other place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_belong_to_an_object_after_the_commit_keeps_its_owner() {
+    let assets = assets_or_skip!();
+    let (scene, moving) = loaded("newcomer", &assets).await;
+    let run = scene
+        .there()
+        .run_with(async |notice| {
+            if begins(notice, Phase::Activate) {
+                let set = scene.in_source(Gvk::CLUSTER_RESOURCE_SET, "test1-cni").await.unwrap();
+                let mut secret = object("v1", "Secret", "newcomer", &json!({"type": "Opaque"}));
+                secret["metadata"]["namespace"] = json!(scene.namespace);
+                secret["metadata"]["ownerReferences"] = json!([{"apiVersion": set["apiVersion"], "kind": set["kind"],
+                    "name": "test1-cni", "uid": set["metadata"]["uid"]}]);
+                scene.source.create(&secret, "somebody").await.unwrap();
+            }
+        })
+        .await;
+    let End::CleanupPending { cause } = &run.end else { panic!("{:?}\n{}", run.end, run.story()) };
+    assert!(cause.contains("test1-cni"), "{cause}");
+    let (source, target) = scene.dumps().await;
+    assert_eq!(keys(&target), moving);
+    let left: BTreeSet<_> = keys(&source).into_iter().map(|key| key.name).collect();
+    assert_eq!(left, BTreeSet::from(["newcomer".to_owned(), "test1-cni".to_owned()]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_in_the_source_after_the_commit_is_kept_there() {
     let assets = assets_or_skip!();
