@@ -182,12 +182,12 @@ impl Machine {
     }
 
     /// Takes a change that the watch saw in the source.
-    pub fn changed(&mut self, key: ObjectKey, resource_version: &str) {
+    pub fn changed(&mut self, seen: &Seen) {
         if self.phase > Phase::Prepare || self.phase < Phase::Snapshot || self.rollback.is_some() {
             return;
         }
-        if self.concerns(&key, resource_version) {
-            self.dirty.insert(key);
+        if self.concerns(seen) {
+            self.dirty.insert(seen.key.clone());
         }
     }
 
@@ -352,25 +352,33 @@ impl Machine {
         }
     }
 
-    fn concerns(&self, key: &ObjectKey, resource_version: &str) -> bool {
-        match self.blueprint.source.inventory.find(key) {
+    fn concerns(&self, seen: &Seen) -> bool {
+        match self.blueprint.source.inventory.find(&seen.key) {
             Some(id) if self.blueprint.staged.contains(&id) => {
-                self.blueprint.object(id).manifest.resource_version() != resource_version
+                self.blueprint.object(id).manifest.resource_version() != seen.resource_version
             }
-            // What stays may change, unless it is of a kind through which it could join.
-            Some(_) => false,
-            None => self.could_join(key),
+            // What stays may change, unless it comes to belong to what moves.
+            Some(_) => self.belongs_to_staged(seen),
+            None => self.could_join(seen),
         }
     }
 
-    /// True for a new object that may be linked to what moves. Of Secrets and ConfigMaps only those count that are named already:
-    /// controllers write others all the time.
-    fn could_join(&self, key: &ObjectKey) -> bool {
-        if key.kind.is_secret_or_config_map() {
-            let mut named = self.blueprint.links.unresolved.iter();
-            return named.any(|name| name.to == *key && self.blueprint.staged.contains(&name.from));
+    /// True for a new object that may be linked to what moves. Of Secrets and ConfigMaps only those count that have an owner which
+    /// moves or are named already: controllers write others all the time.
+    fn could_join(&self, seen: &Seen) -> bool {
+        if self.belongs_to_staged(seen) {
+            return true;
         }
-        self.blueprint.request.covers(key.namespace.as_deref())
+        if seen.key.kind.is_secret_or_config_map() {
+            let mut named = self.blueprint.links.unresolved.iter();
+            return named.any(|name| name.to == seen.key && self.blueprint.staged.contains(&name.from));
+        }
+        self.blueprint.request.covers(seen.key.namespace.as_deref())
+    }
+
+    fn belongs_to_staged(&self, seen: &Seen) -> bool {
+        let owners = seen.owners.iter().filter_map(|uid| self.blueprint.source.inventory.find_uid(uid));
+        owners.into_iter().any(|owner| self.blueprint.staged.contains(&owner))
     }
 
     /// Where anything of this pivot may be: what is staged now, and what an earlier snapshot made us stage.

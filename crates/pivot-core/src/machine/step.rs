@@ -108,8 +108,9 @@ impl Machine {
             Step::Watch => Act::Watch(self.watch_versions()),
             Step::Unwatch => Act::Unwatch,
             Step::ListStaged | Step::ListTarget | Step::Sweep => Act::ListTarget(self.extent()),
-            Step::GlanceSource => Act::Glance { side: Side::Source, extent: self.extent() },
-            Step::LastLook => Act::Glance { side: Side::Source, extent: self.everything() },
+            Step::GlanceSource | Step::LastLook => {
+                Act::Glance { side: Side::Source, extent: self.everything() }
+            }
             Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
             Step::LookUpNamespace(key) => Act::Read { side: Side::Target, key: key.clone() },

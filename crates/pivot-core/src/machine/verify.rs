@@ -31,9 +31,9 @@ impl Machine {
             })
         });
         let mut dirty: Vec<_> = changed.map(|(_, object)| object.key.clone()).collect();
-        let new = seen.iter().filter(|seen| {
-            blueprint.source.inventory.find(&seen.key).is_none() && self.could_join(&seen.key)
-        });
+        let new = seen
+            .iter()
+            .filter(|seen| blueprint.source.inventory.find(&seen.key).is_none() && self.could_join(seen));
         dirty.extend(new.map(|seen| seen.key.clone()));
         self.dirty.extend(dirty);
         self.verified_one_side();

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use pivot_core::check::Severity;
 use pivot_core::machine::{
-    Act, Effect, End, Machine, Notice, Op, Options, Outcome, Phase, RecordState, RefusalClass, Retire, Side,
-    Write,
+    Act, Effect, End, Machine, Notice, Op, Options, Outcome, Phase, RecordState, RefusalClass, Retire, Seen,
+    Side, Write,
 };
 use pivot_core::marks;
-use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::object::{Manifest, ObjectKey, Uid};
 use pivot_core::pause::PauseField;
 use pivot_core::select::Action;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub(crate) struct Run {
     pub(crate) foreign: BTreeMap<ObjectKey, Value>,
     in_flight: Vec<Effect>,
     room: usize,
-    sightings: VecDeque<(ObjectKey, String)>,
+    sightings: VecDeque<Seen>,
     /// Revision of the latest list of the source, and up to which the watch has seen.
     listed: u64,
     watched: Option<u64>,
@@ -148,8 +148,8 @@ impl Run {
                 self.machine.apply(effect.id, outcome);
             }
             Choice::Sighting => {
-                if let Some((key, revision)) = self.sightings.pop_front() {
-                    self.machine.changed(key, &revision);
+                if let Some(seen) = self.sightings.pop_front() {
+                    self.machine.changed(&seen);
                 }
             }
             Choice::Interrupt => self.machine.interrupt(),
@@ -303,7 +303,13 @@ impl Run {
             return;
         };
         let new = self.source.changes.iter().filter(|(revision, _)| *revision > seen);
-        self.sightings.extend(new.map(|(revision, key)| (key.clone(), revision.to_string())));
+        let source = &self.source;
+        self.sightings.extend(new.map(|(revision, key)| {
+            let found = source.glance(|other| other == key).pop();
+            let (uid, owners) =
+                found.map_or_else(|| (Uid(String::new()), Vec::new()), |seen| (seen.uid, seen.owners));
+            Seen { key: key.clone(), uid, resource_version: revision.to_string(), owners, terminating: false }
+        }));
     }
 
     fn listen(&mut self) {

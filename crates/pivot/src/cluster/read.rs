@@ -55,7 +55,9 @@ pub struct ObjectMetadata {
     pub deletion_timestamp: Option<String>,
 }
 
-fn owner_references<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<OwnerReference>, D::Error> {
+pub(super) fn owner_references<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<OwnerReference>, D::Error> {
     let entries = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(entries.iter().filter_map(OwnerReference::read).collect())
 }

@@ -7,11 +7,12 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use pivot_core::kind::{GroupKind, KindInfo};
-use pivot_core::object::{ObjectKey, Uid};
+use pivot_core::object::{ObjectKey, OwnerReference, Uid};
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::path::concerns_secrets;
+use super::read::owner_references;
 use super::request::METADATA_ONLY;
 use super::{Cluster, Failure, RawRequest, add_query, resource_path};
 
@@ -49,6 +50,8 @@ pub struct Change {
     pub uid: Uid,
     /// Its `resourceVersion` after the change.
     pub resource_version: String,
+    /// Its owners.
+    pub owners: Vec<Uid>,
     /// What happened.
     pub what: ChangeKind,
 }
@@ -86,6 +89,8 @@ struct EventMetadata {
     namespace: Option<String>,
     uid: String,
     resource_version: String,
+    #[serde(default, deserialize_with = "owner_references")]
+    owner_references: Vec<OwnerReference>,
 }
 
 impl Cluster {
@@ -192,7 +197,7 @@ impl Watch {
                 return WatchEvent::Broken { reason, resume_from: None };
             }
         };
-        let EventMetadata { name, namespace, uid, resource_version } = object.metadata;
+        let EventMetadata { name, namespace, uid, resource_version, owner_references } = object.metadata;
         let what = match r#type.as_str() {
             "ADDED" => ChangeKind::Added,
             "MODIFIED" => ChangeKind::Modified,
@@ -204,7 +209,8 @@ impl Watch {
             }
         };
         let key = ObjectKey::new(self.kind.clone(), namespace.as_deref(), &name);
-        WatchEvent::Change(Change { key, uid: Uid(uid), resource_version, what })
+        let owners = owner_references.into_iter().map(|owner| owner.uid).collect();
+        WatchEvent::Change(Change { key, uid: Uid(uid), resource_version, owners, what })
     }
 }
 
@@ -262,7 +268,13 @@ mod tests {
         let key = ObjectKey::new(GroupKind::new("", "Secret"), Some("a"), "x");
         let change = |what, version: &str| {
             let (key, uid) = (key.clone(), Uid("u".to_owned()));
-            WatchEvent::Change(Change { key, uid, resource_version: version.to_owned(), what })
+            WatchEvent::Change(Change {
+                key,
+                uid,
+                resource_version: version.to_owned(),
+                owners: Vec::new(),
+                what,
+            })
         };
         let bookmark = WatchEvent::Bookmark { resource_version: "9".to_owned() };
         assert_eq!(events[..3], [change(ChangeKind::Added, "6"), change(ChangeKind::Deleted, "7"), bookmark]);

@@ -44,7 +44,7 @@ pub(crate) async fn drive(
             // What the watches saw before an outcome arrived counts before it: it may forbid the step that would follow.
             biased;
             Some(sighting) = sightings.recv() => match sighting {
-                Sighting::Changed(key, resource_version) => machine.changed(key, &resource_version),
+                Sighting::Changed(seen) => machine.changed(&seen),
                 Sighting::Lost(reason) => machine.watch_lost(&reason),
             },
             () = interrupt.cancelled(), if !interrupted => {

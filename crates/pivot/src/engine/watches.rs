@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use pivot_core::object::ObjectKey;
+use pivot_core::machine::Seen;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::discovery::Discovery;
 use crate::cluster::inventory::ListPosition;
-use crate::cluster::{Cluster, Failure, WatchEvent};
+use crate::cluster::{ChangeKind, Cluster, Failure, WatchEvent};
 
 /// How long ending the watches may take.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -19,8 +19,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// What a watch saw.
 #[derive(Debug)]
 pub(super) enum Sighting {
-    /// An object changed; its new revision.
-    Changed(ObjectKey, String),
+    /// An object changed.
+    Changed(Seen),
     /// A watch ended by itself.
     Lost(String),
 }
@@ -69,7 +69,13 @@ impl Watches {
             let forward = async {
                 while let Some(event) = events.next().await {
                     let sighting = match event {
-                        WatchEvent::Change(change) => Sighting::Changed(change.key, change.resource_version),
+                        WatchEvent::Change(change) => Sighting::Changed(Seen {
+                            key: change.key,
+                            uid: change.uid,
+                            resource_version: change.resource_version,
+                            owners: change.owners,
+                            terminating: change.what == ChangeKind::Deleted,
+                        }),
                         WatchEvent::Bookmark { .. } => continue,
                         WatchEvent::Broken { reason, .. } => Sighting::Lost(reason),
                     };
