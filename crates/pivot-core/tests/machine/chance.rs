@@ -43,6 +43,8 @@ pub(crate) enum Choice {
     Intrude(usize),
     /// Somebody creates an object in the target under a name that is to be taken.
     Squat(usize),
+    /// Somebody removes a staged object from the target and creates another of that name.
+    Usurp(usize),
 }
 
 fn effect(denials: bool) -> impl Strategy<Value = Choice> {
@@ -59,7 +61,7 @@ fn effect(denials: bool) -> impl Strategy<Value = Choice> {
 
 fn people() -> impl Strategy<Value = Choice> {
     let n = 0usize..12;
-    (0u8..9, n).prop_map(|(what, n)| match what {
+    (0u8..10, n).prop_map(|(what, n)| match what {
         0 => Choice::Interrupt,
         1 | 2 => Choice::Edit(n),
         3 => Choice::Remove(n),
@@ -67,7 +69,8 @@ fn people() -> impl Strategy<Value = Choice> {
         5 => Choice::Pause(n),
         6 => Choice::Unpause(n),
         7 => Choice::Intrude(n),
-        _ => Choice::Squat(n),
+        8 => Choice::Squat(n),
+        _ => Choice::Usurp(n),
     })
 }
 

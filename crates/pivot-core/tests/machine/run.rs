@@ -40,6 +40,8 @@ pub(crate) struct Run {
     listed: u64,
     watched: Option<u64>,
     records: BTreeSet<(Side, &'static str)>,
+    /// Uids of what somebody removed from the target.
+    usurped: Vec<Value>,
     /// Objects of which nobody knows whether the last write was applied.
     unknown: BTreeSet<(Side, ObjectKey)>,
     /// Every object that was ever to be moved.
@@ -85,6 +87,7 @@ impl Run {
             listed: 0,
             watched: None,
             records: BTreeSet::new(),
+            usurped: Vec::new(),
             unknown: BTreeSet::new(),
             movable: BTreeSet::new(),
             phase: Phase::Plan,
@@ -179,15 +182,27 @@ impl Run {
                 let namespace = if n % 2 == 0 { "here" } else { "there" };
                 self.intrude(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("intruder-{n}"), "namespace": namespace}}));
             }
-            Choice::Squat(n) => {
-                if let Some(key) = self.nth_of_source(n) {
-                    let api_version = self.source.objects[&key]["apiVersion"].clone();
-                    self.intrude(
-                        json!({"apiVersion": api_version, "kind": key.kind.kind, "spec": {"squats": true},
-                        "metadata": {"name": key.name, "namespace": key.namespace}}),
-                    );
+            Choice::Squat(n) => self.squat(n),
+            // Later on VERIFY has seen the object, and nothing is known to forbid the decision.
+            Choice::Usurp(n) => {
+                if self.phase == Phase::Stage && !self.rolling_back {
+                    if let Some(key) = self.nth_of_source(n).filter(|key| !self.foreign.contains_key(key)) {
+                        self.usurped.extend(
+                            self.target.objects.get(&key).map(|object| object["metadata"]["uid"].clone()),
+                        );
+                        self.target.remove(&key);
+                    }
+                    self.squat(n);
                 }
             }
+        }
+    }
+
+    fn squat(&mut self, n: usize) {
+        if let Some(key) = self.nth_of_source(n) {
+            let api_version = self.source.objects[&key]["apiVersion"].clone();
+            self.intrude(json!({"apiVersion": api_version, "kind": key.kind.kind, "spec": {"squats": true},
+                "metadata": {"name": key.name, "namespace": key.namespace}}));
         }
     }
 
@@ -409,9 +424,11 @@ impl Run {
     fn check_target_write(&self, key: &ObjectKey, op: &Op) {
         if let Op::Create { body, .. } = op {
             for owner in body["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
-                assert!(self.target.has_uid(&owner["uid"]), "{key} is created before its owner {owner}");
+                let exists = self.target.has_uid(&owner["uid"]) || self.usurped.contains(&owner["uid"]);
+                assert!(exists, "{key} is created before its owner {owner}");
             }
-            if !self.target.objects.contains_key(key) {
+            // What somebody removed was ready before.
+            if !self.target.objects.contains_key(key) && self.usurped.is_empty() {
                 self.check_order(key);
             }
             return;
