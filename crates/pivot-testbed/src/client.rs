@@ -270,7 +270,7 @@ pub enum Progress<T> {
 /// # use std::time::Duration;
 /// # use pivot_testbed::{client::{PlaneClient, Progress, wait_until}, kind::Gvk, Result};
 /// # async fn example(client: PlaneClient) -> Result<()> {
-/// wait_until("the namespace to go", Duration::from_secs(60), async || {
+/// wait_until("the namespace to go", Duration::from_secs(300), async || {
 ///     Ok(match client.get(Gvk::NAMESPACE, None, "old").await? {
 ///         None => Progress::Done(()),
 ///         Some(namespace) => Progress::Pending(namespace["status"]["phase"].to_string()),

@@ -78,7 +78,7 @@ pub async fn install(client: &PlaneClient, assets: &Assets) -> Result<()> {
         .try_for_each(|_| async { Ok(()) })
         .await?;
     let expected: BTreeSet<&str> = crds.iter().filter_map(|crd| crd["metadata"]["name"].as_str()).collect();
-    wait_until("the CRDs to be established", Duration::from_secs(60), async || {
+    wait_until("the CRDs to be established", Duration::from_secs(300), async || {
         let installed = client.list(Gvk::CRD, None).await?;
         let established: BTreeSet<&str> = installed
             .iter()
@@ -90,7 +90,7 @@ pub async fn install(client: &PlaneClient, assets: &Assets) -> Result<()> {
     })
     .await?;
     // Established comes some time before discovery and the paths of the kind.
-    wait_until("the kinds to be served", Duration::from_secs(60), async || {
+    wait_until("the kinds to be served", Duration::from_secs(300), async || {
         let kinds = client.kinds().await?;
         let served: BTreeSet<String> =
             kinds.iter().map(|served| format!("{}.{}", served.plural, served.gvk.group)).collect();

@@ -43,7 +43,7 @@ pub async fn settle(client: &PlaneClient) -> Result<()> {
 }
 
 async fn await_namespace_contents(client: &PlaneClient) -> Result<()> {
-    wait_until("the contents of new namespaces", Duration::from_secs(60), async || {
+    wait_until("the contents of new namespaces", Duration::from_secs(300), async || {
         let active = |namespace: &Value| namespace["status"]["phase"] == "Active";
         let namespaces = client.list(Gvk::NAMESPACE, None).await?;
         let (config_maps, accounts) =

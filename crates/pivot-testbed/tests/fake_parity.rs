@@ -501,7 +501,7 @@ async fn prepare(client: &PlaneClient) {
         client.create(&kind.manifest(), "parity").await.expect("a CRD");
     }
     for (kind, path) in [("Widget", WIDGETS), ("Plain", PLAIN)] {
-        wait_until("the CRDs to be served", Duration::from_secs(60), async || {
+        wait_until("the CRDs to be served", Duration::from_secs(300), async || {
             let kind = Gvk::new("example.io", "v1", kind);
             // A path may be served a little before every version of it is.
             let beta = path.replace("/v1/", "/v1beta1/");

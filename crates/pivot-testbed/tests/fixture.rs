@@ -35,7 +35,7 @@ async fn await_garbage_collection(client: &PlaneClient, namespace: &str) {
         "spec": {"template": {"spec": {"image": {"url": "http://x", "checksum": "y"}}}},
     });
     client.create(&canary, "test").await.expect("the canary is created");
-    wait_until("the garbage collector to take its canary", Duration::from_secs(120), async || {
+    wait_until("the garbage collector to take its canary", Duration::from_secs(300), async || {
         let canary = client.get(Gvk::METAL3_MACHINE_TEMPLATE, Some(namespace), "garbage").await?;
         Ok(if canary.is_none() { Progress::Done(()) } else { Progress::Pending(String::new()) })
     })

@@ -25,7 +25,7 @@ fn runs(pid: u32) -> bool {
 }
 
 async fn await_gone(pids: &[u32], folder: &Path) {
-    wait_until("processes and folder to go", Duration::from_secs(30), async || {
+    wait_until("processes and folder to go", Duration::from_secs(300), async || {
         let left: Vec<_> = pids.iter().filter(|pid| runs(**pid)).collect();
         Ok(if left.is_empty() && !folder.exists() {
             Progress::Done(())
@@ -163,7 +163,7 @@ async fn a_user_may_only_what_is_granted() {
     for object in [role, binding] {
         admin.create(&object, "test").await.unwrap();
     }
-    wait_until("the grant to reach the authorizer", Duration::from_secs(30), async || {
+    wait_until("the grant to reach the authorizer", Duration::from_secs(300), async || {
         Ok(match list().await {
             Ok(_) => Progress::Done(()),
             Err(error) => Progress::Pending(error.to_string()),

@@ -15,7 +15,7 @@ use crate::scene::{Run, Scene, begins};
 
 /// Waits until nothing of a namespace is left that the pivot made: its own end takes a controller.
 pub(crate) async fn await_no_namespace(client: &PlaneClient, name: &str) {
-    wait_until("the namespace to be gone", std::time::Duration::from_secs(120), async || {
+    wait_until("the namespace to be gone", std::time::Duration::from_secs(300), async || {
         Ok(match client.get(Gvk::NAMESPACE, None, name).await? {
             None => Progress::Done(()),
             Some(namespace) => Progress::Pending(namespace["status"].to_string()),

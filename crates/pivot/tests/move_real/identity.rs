@@ -41,7 +41,7 @@ fn crd() -> Value {
 
 async fn install(client: &PlaneClient) {
     client.create(&crd(), "clusterctl").await.unwrap();
-    wait_until("the identity's kind to be served", Duration::from_secs(60), async || {
+    wait_until("the identity's kind to be served", Duration::from_secs(300), async || {
         Ok(match client.list(IDENTITY, None).await {
             Ok(_) => Progress::Done(()),
             Err(error) => Progress::Pending(error.to_string()),
@@ -54,7 +54,7 @@ async fn install(client: &PlaneClient) {
 async fn uninstall(client: &PlaneClient) {
     client.delete(Gvk::SECRET, Some(PROVIDER), "credentials").await.unwrap();
     client.delete(Gvk::CRD, None, crd()["metadata"]["name"].as_str().unwrap()).await.unwrap();
-    wait_until("the identity's kind to be gone", Duration::from_secs(60), async || {
+    wait_until("the identity's kind to be gone", Duration::from_secs(300), async || {
         let served = client.kinds().await?.iter().any(|served| served.gvk == *IDENTITY);
         Ok(if served { Progress::Pending("served".to_owned()) } else { Progress::Done(()) })
     })

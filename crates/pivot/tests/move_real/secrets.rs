@@ -131,7 +131,7 @@ async fn await_policy(scene: &Scene<'_>) {
     use pivot_testbed::client::{Progress, wait_until};
     let probe = json!({"apiVersion": "v1", "kind": "Secret",
         "metadata": {"generateName": "probe-", "namespace": scene.namespace}, "stringData": {"password": "x"}});
-    wait_until("the policy to be enforced", std::time::Duration::from_secs(60), async || {
+    wait_until("the policy to be enforced", std::time::Duration::from_secs(300), async || {
         Ok(match scene.target.create(&probe, "test").await {
             Ok(_) => Progress::Pending("not yet".to_owned()),
             Err(_) => Progress::Done(()),

@@ -77,7 +77,7 @@ async fn install(client: &PlaneClient, crd: &Value, version: &str) {
 
 /// Waits until the kind is served in this version, in discovery and on its path, or not at all.
 async fn await_served(client: &PlaneClient, version: Option<&str>) {
-    wait_until("discovery to follow the CRD", Duration::from_secs(60), async || {
+    wait_until("discovery to follow the CRD", Duration::from_secs(300), async || {
         let gone = client.get(Gvk::CRD, None, NAME).await?.is_none();
         let kinds = client.kinds().await?;
         let found = kinds.iter().find(|served| served.gvk.kind == "HostUpdatePolicy");

@@ -47,7 +47,7 @@ async fn user(plane: &Plane, rules: &[Value], last: Permission) -> PathBuf {
     admin.create(&binding, "test").await.unwrap();
     let kubeconfig = plane.user_kubeconfig(&name, None).unwrap();
     let cluster = Cluster::connect(ClusterConfig::new(&kubeconfig)).await.unwrap();
-    wait_until("the grants to reach the authorizer", Duration::from_secs(30), async || {
+    wait_until("the grants to reach the authorizer", Duration::from_secs(300), async || {
         let denied = cluster.denied([last.clone()]).await.unwrap();
         Ok(if denied.is_empty() { Progress::Done(()) } else { Progress::Pending(format!("{denied:?}")) })
     })

@@ -26,7 +26,7 @@ async fn a_quota_that_leaves_no_room() {
         "spec": {"hard": {"count/secrets": (secrets - 1).to_string(), "count/baremetalhosts.metal3.io": "2",
             "count/machines.cluster.x-k8s.io": "2"}}});
     scene.target.create(&quota, "kubectl-create").await.unwrap();
-    wait_until("the quota to be counted", Duration::from_secs(60), async || {
+    wait_until("the quota to be counted", Duration::from_secs(300), async || {
         let quota = scene.target.get(QUOTA, Some(&scene.namespace), "tight").await?.unwrap();
         let counted = quota["status"]["used"].as_object().is_some_and(|used| used.len() == 3);
         Ok(if counted { Progress::Done(()) } else { Progress::Pending(quota["status"].to_string()) })
@@ -57,7 +57,7 @@ async fn a_namespace_that_is_being_deleted() {
     scene.target.create(&held, "test").await.unwrap();
     scene.target.delete(Gvk::NAMESPACE, None, &scene.namespace).await.unwrap();
     // The namespace controller writes on; refused() asks for silence.
-    wait_until("the namespace to be empty but for what is held", Duration::from_secs(120), async || {
+    wait_until("the namespace to be empty but for what is held", Duration::from_secs(300), async || {
         let namespace = scene.target.get(Gvk::NAMESPACE, None, &scene.namespace).await?.unwrap();
         let conditions = namespace["status"]["conditions"].as_array();
         let waits = conditions.into_iter().flatten().any(|condition| {
