@@ -338,7 +338,15 @@ async fn a_server_that_is_silent_or_gone_is_told_apart() {
     ask().await.unwrap();
 
     plane.freeze(Component::ApiServer).unwrap();
-    let silent = ask().await.unwrap_err();
+    // The signal takes a moment to reach every thread of the server.
+    let silent = wait_until("the server to fall silent", Duration::from_secs(300), async || {
+        Ok(match ask().await {
+            Ok(_) => Progress::Pending("it answers".to_owned()),
+            Err(failure) => Progress::Done(failure),
+        })
+    })
+    .await
+    .unwrap();
     assert!(matches!(silent, Failure::Unknown { .. }), "{silent}");
     plane.thaw(Component::ApiServer).unwrap();
     wait_until("the server to answer again", Duration::from_secs(300), async || {
