@@ -277,7 +277,7 @@ impl Plane {
 
     /// Stops a component without ending it (SIGSTOP): its connections stay open and nothing answers.
     pub fn freeze(&self, component: Component) -> Result<()> {
-        self.process(component)?.signal(Signal::STOP)
+        self.process(component)?.stop()
     }
 
     /// Lets a frozen component go on (SIGCONT).

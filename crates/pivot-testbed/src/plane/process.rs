@@ -10,7 +10,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -25,6 +25,19 @@ use crate::{Error, Result};
 
 /// How much of a log an error shows.
 const LOG_TAIL_BYTES: u64 = 4096;
+
+/// How often, and after what time each, a stopped process is looked at.
+const STOP_LOOKS: u32 = 2_000;
+const STOP_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// True where every thread is in state `T` (proc_pid_stat(5): the state follows the name, which is in parentheses).
+fn stands_still(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    })
+}
 
 type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
 
@@ -111,6 +124,20 @@ impl Process {
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let sent = raw.map_or(Err(rustix::io::Errno::SRCH), |raw| kill_process(raw, signal));
         sent.map_err(|errno| Error::Signal { pid, source: errno.into() })
+    }
+
+    /// Stops it without ending it, and waits until all its threads stand still: the signal takes a moment to reach them.
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let pid = self.pid().unwrap_or_default();
+        for _ in 0..STOP_LOOKS {
+            if stands_still(pid) {
+                return Ok(());
+            }
+            thread::sleep(STOP_LOOK);
+        }
+        let source = io::Error::new(io::ErrorKind::TimedOut, "its threads go on");
+        Err(Error::Signal { pid, source })
     }
 
     /// Its process id, if it runs.
