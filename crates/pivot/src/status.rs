@@ -1,10 +1,9 @@
 //! Where things stand, told from the clusters themselves.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use pivot_core::inventory::{Inventory, Object};
-use pivot_core::machine::{Active, Side};
+use pivot_core::machine::Active;
 use pivot_core::marks;
 use pivot_core::pause::PauseField;
 use pivot_core::plan::ClusterIdentity;
@@ -73,7 +72,7 @@ pub async fn status(
         let active = (!here.is_empty()).then_some(Active::Source);
         return Ok(StatusReport { source: source_status, target: None, pivots: BTreeMap::new(), active });
     };
-    let there = Arc::new(list_target(cluster, &survey, options).await?);
+    let there = list_target(cluster, &survey, options).await?;
     let brought: Vec<&Object> = staged_by_pivots(&there).map(|(object, _)| object).collect();
     let pivots = pivots(&there, &survey.blueprint.source.inventory);
     let active = active(&here, &pivots);
@@ -86,7 +85,7 @@ fn side_status(cluster: ClusterIdentity, objects: &[&Object]) -> SideStatus {
     SideStatus { cluster, objects: objects.len(), paused: paused.count(), pausable: pausable.count() }
 }
 
-fn pivots(there: &Arc<Inventory>, source: &Inventory) -> BTreeMap<String, PivotStatus> {
+fn pivots(there: &Inventory, source: &Inventory) -> BTreeMap<String, PivotStatus> {
     let mut pivots: BTreeMap<String, PivotStatus> = BTreeMap::new();
     for (object, id) in staged_by_pivots(there) {
         let status = pivots.entry(id.to_owned()).or_default();
@@ -114,15 +113,5 @@ fn active(here: &[&Object], pivots: &BTreeMap<String, PivotStatus>) -> Option<Ac
         (false, false, true) if kept > 0 => Some(Active::Target),
         (false, false, _) => Some(Active::Source),
         (true, false, false) => None,
-    }
-}
-
-impl StatusReport {
-    /// Which side a name stands for.
-    pub fn side(&self, side: Side) -> Option<&SideStatus> {
-        match side {
-            Side::Source => Some(&self.source),
-            Side::Target => self.target.as_ref(),
-        }
     }
 }

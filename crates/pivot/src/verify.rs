@@ -4,7 +4,6 @@
 //! and do its owners live?
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use pivot_core::content::{comparable, differences};
 use pivot_core::inventory::{Inventory, Object};
@@ -94,6 +93,6 @@ fn compare(object: &Object, other: &Manifest) -> Vec<Difference> {
 }
 
 /// Objects that a pivot put into a cluster.
-pub(crate) fn staged_by_pivots(inventory: &Arc<Inventory>) -> impl Iterator<Item = (&Object, &str)> {
+pub(crate) fn staged_by_pivots(inventory: &Inventory) -> impl Iterator<Item = (&Object, &str)> {
     inventory.iter().filter_map(|(_, object)| Some((object, object.manifest.annotation(marks::PIVOT_ID)?)))
 }

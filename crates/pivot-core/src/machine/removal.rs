@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::effect::{Op, Revision, Write};
 use super::notice::Side;
+use crate::inventory::Object;
 use crate::object::{ObjectKey, Uid};
 use crate::rewrite::OWN_MANAGER;
 
@@ -68,8 +69,18 @@ impl Removal {
         Self { side, entries, left }
     }
 
-    /// Links by owner uids, for objects of which no more is known.
-    pub(super) fn owner_links(uids: &[(Uid, Vec<Uid>)]) -> BTreeSet<(usize, usize)> {
+    /// Objects of which no more is known than their owner references; only the instance must hold.
+    pub(super) fn by_owners<'a>(side: Side, objects: impl Iterator<Item = &'a Object>) -> Self {
+        let (entries, owners): (Vec<_>, Vec<_>) = objects
+            .map(|object| {
+                let owners = object.manifest.owner_references().into_iter().map(|owner| owner.uid).collect();
+                ((object.key.clone(), object.uid.clone(), None), (object.uid.clone(), owners))
+            })
+            .unzip();
+        Self::new(side, entries, &Self::owner_links(&owners))
+    }
+
+    fn owner_links(uids: &[(Uid, Vec<Uid>)]) -> BTreeSet<(usize, usize)> {
         let position: HashMap<_, _> = uids.iter().enumerate().map(|(index, (uid, _))| (uid, index)).collect();
         let mut links = BTreeSet::new();
         for (index, (_, owners)) in uids.iter().enumerate() {

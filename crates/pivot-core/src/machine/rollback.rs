@@ -63,18 +63,10 @@ impl Machine {
             Outcome::Inventory(inventory) => inventory,
             other => return self.refused("listing the target", other),
         };
-        let ours: Vec<_> = found
-            .iter()
-            .filter(|(_, object)| marks::is_ours(&object.manifest, &self.options.pivot_id))
-            .collect();
-        let owners: Vec<_> = ours
-            .iter()
-            .map(|(_, object)| {
-                (object.uid.clone(), object.manifest.owner_references().into_iter().map(|o| o.uid).collect())
-            })
-            .collect();
-        let entries = ours.iter().map(|(_, object)| (object.key.clone(), object.uid.clone(), None)).collect();
-        self.removal = Some(Removal::new(Side::Target, entries, &Removal::owner_links(&owners)));
+        let id = &self.options.pivot_id;
+        let ours =
+            found.iter().map(|(_, object)| object).filter(|object| marks::is_ours(&object.manifest, id));
+        self.removal = Some(Removal::by_owners(Side::Target, ours));
         self.start_removal();
         if self.removal().is_finished() {
             self.drop_namespaces();

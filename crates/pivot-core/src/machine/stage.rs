@@ -116,18 +116,8 @@ impl Machine {
         let leftovers: Vec<_> =
             found.iter().filter(|(_, object)| self.is_leftover(&object.manifest, &object.key)).collect();
         if !leftovers.is_empty() {
-            let entries =
-                leftovers.iter().map(|(_, object)| (object.key.clone(), object.uid.clone(), None)).collect();
-            let owners: Vec<_> = leftovers
-                .iter()
-                .map(|(_, object)| {
-                    (
-                        object.uid.clone(),
-                        object.manifest.owner_references().into_iter().map(|o| o.uid).collect(),
-                    )
-                })
-                .collect();
-            self.removal = Some(Removal::new(Side::Target, entries, &Removal::owner_links(&owners)));
+            self.removal =
+                Some(Removal::by_owners(Side::Target, leftovers.into_iter().map(|(_, object)| object)));
             self.start_removal();
         }
         let mut complete = Vec::new();
