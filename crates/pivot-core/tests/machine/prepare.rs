@@ -1,8 +1,8 @@
-//! A change of the source between VERIFY and the decision.
+//! Trouble around the decision: a change of the source just before it, and a record whose answer never comes.
 
 use std::time::Duration;
 
-use pivot_core::machine::{End, Phase};
+use pivot_core::machine::{Active, End, Phase};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -33,4 +33,26 @@ fn it_is_undone_while_nobody_has_said_yes() {
         seen += 1;
     }
     assert!(seen > 20, "{seen}");
+}
+
+/// Committed or not: nobody may act, and nobody may say who does.
+#[test]
+fn a_decision_without_an_answer_is_a_doubt() {
+    for fate in [Fate::Lost, Fate::Broken] {
+        let mut runner = TestRunner::deterministic();
+        let mut seen = 0;
+        for _ in 0..50 {
+            let world = world().new_tree(&mut runner).unwrap().current();
+            let Some(mut run) = Run::new(&world, 4, Duration::from_secs(2)) else { continue };
+            while run.phase() < Phase::Commit {
+                assert!(run.step(Choice::Effect(0, Fate::Done)).is_none());
+            }
+            let end = run.drive(&[Choice::Effect(0, fate); 20]);
+            assert!(matches!(end, End::InDoubt { .. }), "{end:?}");
+            assert_eq!(end.active(), Active::Neither);
+            assert_eq!(run.is_decided(), fate == Fate::Lost);
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen}");
+    }
 }
