@@ -8,7 +8,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use crate::{Result, client::PlaneClient, kind::Gvk};
+use crate::{Result, client::PlaneClient, kind::Gvk, providers};
 
 /// Kinds that change by themselves in a cluster where nobody does anything.
 const VOLATILE: [(&str, &str); 6] = [
@@ -98,8 +98,9 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Reads the whole cluster.
+/// Reads the whole cluster, once every namespace has what the controller manager puts there: dumps are compared with later ones.
 pub async fn dump(client: &PlaneClient) -> Result<Dump> {
+    providers::settle(client).await?;
     let kinds = client.kinds().await?.into_iter().filter(|served| {
         served.listable && !VOLATILE.contains(&(served.gvk.group.as_ref(), served.gvk.kind.as_ref()))
     });

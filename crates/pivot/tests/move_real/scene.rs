@@ -19,7 +19,7 @@ use pivot_testbed::dump::{Dump, Key};
 use pivot_testbed::fixture::{self, Fixture};
 use pivot_testbed::kind::Gvk;
 use pivot_testbed::plane::{Pair, Plane};
-use pivot_testbed::{Result, unique_name};
+use pivot_testbed::{Result, providers, unique_name};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -94,6 +94,8 @@ impl<'a> Scene<'a> {
     }
 
     async fn dump(&self, client: &PlaneClient) -> Result<Dump> {
+        // The controllers fill a new namespace a moment after it was made.
+        providers::settle(client).await?;
         let mut objects = client.list(Gvk::NAMESPACE, None).await?;
         objects.retain(|ns| ns["metadata"]["name"].as_str().is_some_and(|n| n.starts_with(&self.namespace)));
         let kinds = client.kinds().await?;
