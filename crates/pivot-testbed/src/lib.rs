@@ -5,6 +5,7 @@
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
 //! - [`fake`]: an API server in memory, for tests with a paused clock;
+//! - [`traffic`]: requests, and what goes wrong with them;
 //! - [`tool`]: the programs that move it;
 //! - [`garbage`]: waiting for the garbage collector;
 //! - [`client`], [`dump`]: reading and writing raw JSON, and comparing everything before and after.
@@ -26,6 +27,7 @@ pub mod kind;
 pub mod plane;
 pub mod providers;
 pub mod tool;
+pub mod traffic;
 
 use std::{
     process,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{call::Verb, failure::Failure, resource::Resource, store::World};
+use super::{Verb, failure::Failure, resource::Resource, store::World};
 
 /// A write that is about to happen.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{call::Call, resource::Resource, watch::Subscription};
+use super::{Call, resource::Resource, watch::Subscription};
 
 /// What the server answers.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    Call,
     answer::{Answer, present_list},
-    call::Call,
     failure::Failure,
     read::selector_of,
     resource::{Resource, items},

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
+    Call,
     answer::Answer,
-    call::Call,
     resource::{Resource, Version},
     store::World,
 };

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
+    Verb,
     admission::Review,
-    call::Verb,
     delete::{Deleted, FOREGROUND, ORPHAN},
     resource::{Resource, items},
     selector::Selector,

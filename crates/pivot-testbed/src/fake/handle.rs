@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    Call, Target, Verb,
     answer::Answer,
-    call::{Call, Verb},
     discovery,
     failure::Failure,
-    fault::Target,
     resource::Resource,
     store::{Slot, World},
 };

@@ -31,15 +31,12 @@
 
 mod admission;
 mod answer;
-mod call;
 mod crd;
 mod delete;
 mod discovery;
 mod failure;
-mod fault;
 mod gc;
 mod handle;
-mod history;
 mod managed;
 mod read;
 mod resource;
@@ -64,16 +61,17 @@ use std::{
 use serde_json::Value;
 use tokio::{sync::watch::Sender, task::AbortHandle, time::sleep};
 
+use self::store::World;
 pub use self::{
     admission::Review,
-    call::{Call, Verb},
     crd::{CrdSpec, Scope},
-    fault::{Action, Fault, FaultId, Target},
-    history::{Entry, Outcome},
     service::ReplyBody,
 };
-use self::{fault::Faults, history::History, store::World};
-use crate::dump::Key;
+pub use crate::traffic::{Action, Call, Entry, Fault, FaultId, Outcome, Target, Verb};
+use crate::{
+    dump::Key,
+    traffic::{Faults, History},
+};
 
 type Hook = Arc<Mutex<dyn FnMut(&FakeServer, &Call) + Send>>;
 

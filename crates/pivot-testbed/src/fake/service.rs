@@ -16,13 +16,7 @@ use serde_json::{Value, json};
 use tower::{BoxError, Service};
 
 use super::{
-    FakeServer, Shared,
-    answer::Answer,
-    call::{Call, Verb},
-    failure::Failure,
-    fault::Action,
-    history::Outcome,
-    validate::MAX_BODY,
+    Action, Call, FakeServer, Outcome, Shared, Verb, answer::Answer, failure::Failure, validate::MAX_BODY,
 };
 
 /// The body of a reply.

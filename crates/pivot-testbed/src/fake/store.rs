@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    Target,
     admission::Admission,
     crd,
-    fault::Target,
     resource::{APIEXTENSIONS, Resource, builtin},
     selector::Selector,
 };

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
-    call::Call,
+    Call,
     failure::{Cause, Failure},
     resource::{Resource, items},
     schema,

@@ -12,9 +12,8 @@ use tokio::{
 };
 
 use super::{
-    Shared,
+    Call, Shared,
     answer::{Answer, present},
-    call::Call,
     failure::Failure,
     read::selector_of,
     resource::Resource,

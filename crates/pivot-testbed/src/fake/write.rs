@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Value, json};
 
 use super::{
+    Call,
     admission::Review,
     answer::Answer,
-    call::Call,
     failure::{Cause, Failure},
     handle::{Unknown, object_of},
     managed::Manager,

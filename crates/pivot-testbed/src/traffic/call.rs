@@ -92,10 +92,10 @@ pub struct Call {
     pub extra: BTreeMap<String, String>,
     /// The body as JSON; `None` if there is none or it does not parse.
     pub body: Option<Value>,
-    pub(super) malformed: bool,
-    pub(super) content_type: String,
-    pub(super) metadata_only: bool,
-    pub(super) aggregated: bool,
+    pub(crate) malformed: bool,
+    pub(crate) content_type: String,
+    pub(crate) metadata_only: bool,
+    pub(crate) aggregated: bool,
 }
 
 /// Without the body, which may hold a secret.
@@ -111,7 +111,7 @@ impl fmt::Debug for Call {
 
 impl Call {
     /// Reads a request. The kind is filled in by whoever knows what is served.
-    pub(super) fn read(number: usize, parts: &Parts, body: &Bytes) -> Self {
+    pub(crate) fn read(number: usize, parts: &Parts, body: &Bytes) -> Self {
         let path = parts.uri.path().trim_end_matches('/').to_owned();
         let query: BTreeMap<_, _> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -203,11 +203,11 @@ impl Call {
         }
     }
 
-    pub(super) fn query(&self, key: &str) -> &str {
+    pub(crate) fn query(&self, key: &str) -> &str {
         self.query.get(key).map_or("", String::as_str)
     }
 
-    pub(super) fn dry_run(&self) -> bool {
+    pub(crate) fn dry_run(&self) -> bool {
         let in_body = self.body.as_ref().is_some_and(|body| {
             self.verb == Verb::Delete && body["dryRun"].as_array().is_some_and(|all| !all.is_empty())
         });
@@ -215,7 +215,7 @@ impl Call {
     }
 
     /// The name of the field manager that the request writes as.
-    pub(super) fn manager(&self) -> &str {
+    pub(crate) fn manager(&self) -> &str {
         match self.query("fieldManager") {
             "" => "unknown",
             manager => manager,

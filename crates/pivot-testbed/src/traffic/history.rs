@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{call::Call, fault::Target};
+use super::{call::Call, target::Target};
 
 /// What became of a request, as the client saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Entry {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(crate) struct History {
     entries: Vec<Entry>,
     numbered: usize,
     in_flight: usize,
@@ -57,18 +57,18 @@ pub(super) struct History {
 
 impl History {
     /// The number of the next request.
-    pub(super) fn next_number(&mut self) -> usize {
+    pub(crate) fn next_number(&mut self) -> usize {
         self.numbered += 1;
         self.numbered
     }
 
-    pub(super) fn begin(&mut self, call: Arc<Call>) {
+    pub(crate) fn begin(&mut self, call: Arc<Call>) {
         self.entries.push(Entry { call, outcome: Outcome::InFlight });
         self.in_flight += 1;
         self.peak = self.peak.max(self.in_flight);
     }
 
-    pub(super) fn end(&mut self, number: usize, outcome: Outcome) {
+    pub(crate) fn end(&mut self, number: usize, outcome: Outcome) {
         self.in_flight = self.in_flight.saturating_sub(1);
         // Cleared in between: then there is nothing to note.
         if let Ok(at) = self.entries.binary_search_by_key(&number, |entry| entry.call.number) {
@@ -76,19 +76,19 @@ impl History {
         }
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    pub(super) fn count(&self, target: &Target) -> usize {
+    pub(crate) fn count(&self, target: &Target) -> usize {
         self.entries.iter().filter(|entry| target.matches(&entry.call)).count()
     }
 
-    pub(super) fn peak(&self) -> usize {
+    pub(crate) fn peak(&self) -> usize {
         self.peak
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.peak = self.in_flight;
     }
