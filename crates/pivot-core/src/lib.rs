@@ -19,6 +19,7 @@ pub mod marks;
 pub mod object;
 pub mod pause;
 pub mod plan;
+pub mod record;
 pub mod rewrite;
 pub mod schema;
 pub mod select;

@@ -25,6 +25,8 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use effect::{
     Act, Effect, EffectId, Extent, Op, Outcome, RecordState, RefusalClass, Revision, Seen, Write,
 };
@@ -43,7 +45,8 @@ use crate::object::ObjectKey;
 use crate::plan::{Blueprint, Origin};
 
 /// What becomes of the source's objects after the commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Retire {
     /// They are deleted.
     #[default]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::facts::{Permission, SourceFacts, TargetFacts};
 use super::report::{ClusterIdentity, FORMAT, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole};
 use crate::check::{self, Finding};
@@ -17,7 +19,8 @@ use crate::pause::PauseField;
 use crate::select::{Action, Request, Selection};
 
 /// What stands in the place of the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A cluster.
     #[default]
