@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::resource::Resource;
+use crate::traffic::status;
 
 /// A refused request: the HTTP code and the `Status` object.
 #[derive(Debug)]
@@ -27,15 +28,7 @@ impl Cause {
 
 impl Failure {
     pub(super) fn new(code: u16, reason: &str, message: &str, details: Value) -> Self {
-        let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": message, "code": code});
-        if !reason.is_empty() {
-            status["reason"] = reason.into();
-        }
-        if !details.is_null() {
-            status["details"] = details;
-        }
-        Self { code, status }
+        Self { code, status: status(code, reason, message, details) }
     }
 
     /// 404: the path names nothing.

@@ -52,7 +52,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -65,12 +65,11 @@ use self::store::World;
 pub use self::{
     admission::Review,
     crd::{CrdSpec, Scope},
-    service::ReplyBody,
 };
-pub use crate::traffic::{Action, Call, Entry, Fault, FaultId, Outcome, Target, Verb};
+pub use crate::traffic::{Action, Call, Entry, Fault, FaultId, Outcome, ReplyBody, Target, Verb};
 use crate::{
     dump::Key,
-    traffic::{Faults, History},
+    traffic::{Faults, History, lock},
 };
 
 type Hook = Arc<Mutex<dyn FnMut(&FakeServer, &Call) + Send>>;
@@ -85,7 +84,7 @@ struct Shared {
     name: String,
     world: Mutex<World>,
     faults: Mutex<Faults>,
-    history: Mutex<History>,
+    history: History,
     before: Mutex<Vec<Hook>>,
     after: Mutex<Vec<Hook>>,
     down: AtomicBool,
@@ -112,7 +111,7 @@ impl FakeServer {
             revisions: Sender::new(world.revision),
             world: Mutex::new(world),
             faults: Mutex::default(),
-            history: Mutex::default(),
+            history: History::default(),
             before: Mutex::default(),
             after: Mutex::default(),
             down: AtomicBool::new(false),
@@ -317,7 +316,7 @@ impl FakeServer {
 impl FakeServer {
     /// Every request so far.
     pub fn history(&self) -> Vec<Entry> {
-        self.shared.history().entries().to_vec()
+        self.shared.history.entries()
     }
 
     /// The requests so far that would change the world.
@@ -327,17 +326,17 @@ impl FakeServer {
 
     /// How many requests so far the target names.
     pub fn count(&self, target: &Target) -> usize {
-        self.shared.history().count(target)
+        self.shared.history.count(target)
     }
 
     /// The most requests that were ever handled at the same time.
     pub fn peak_in_flight(&self) -> usize {
-        self.shared.history().peak()
+        self.shared.history.peak()
     }
 
     /// Forgets the history. Requests go on being numbered.
     pub fn clear_history(&self) {
-        self.shared.history().clear();
+        self.shared.history.clear();
     }
 }
 
@@ -357,10 +356,6 @@ impl Shared {
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
-    }
-
-    fn history(&self) -> MutexGuard<'_, History> {
-        lock(&self.history)
     }
 
     fn is_down(&self) -> bool {
@@ -395,9 +390,4 @@ fn once(
             }
         }
     }
-}
-
-/// A failed assertion in one task leaves the server usable for the others.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

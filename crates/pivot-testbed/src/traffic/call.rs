@@ -1,4 +1,4 @@
-//! One request, as the server understands it.
+//! One request, as an API server understands it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -86,7 +86,7 @@ pub struct Call {
     pub namespace: String,
     /// Name; for a create the name in the body.
     pub name: String,
-    /// The user the request runs as.
+    /// The user the request runs as: the impersonated one, else the client's own; empty for the holder of a token.
     pub user: String,
     /// Impersonated extra attributes.
     pub extra: BTreeMap<String, String>,
@@ -110,8 +110,8 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Reads a request. The kind is filled in by whoever knows what is served.
-    pub(crate) fn read(number: usize, parts: &Parts, body: &Bytes) -> Self {
+    /// Reads a request of a user. The history gives it a number, and whoever knows what is served the kind.
+    pub(crate) fn read(user: &str, parts: &Parts, body: &Bytes) -> Self {
         let path = parts.uri.path().trim_end_matches('/').to_owned();
         let query: BTreeMap<_, _> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -119,7 +119,7 @@ impl Call {
         let accept = text(&parts.headers, header::ACCEPT.as_str());
         let parsed = parse_body(body, &content_type);
         let mut call = Self {
-            number,
+            number: 0,
             verb: Verb::NonResource,
             query,
             group: String::new(),
@@ -129,7 +129,7 @@ impl Call {
             subresource: String::new(),
             namespace: String::new(),
             name: String::new(),
-            user: "fake-admin".to_owned(),
+            user: user.to_owned(),
             extra: BTreeMap::new(),
             malformed: parsed.is_none() && !body.is_empty(),
             body: parsed,
@@ -242,7 +242,7 @@ mod tests {
 
     fn call(method: &str, uri: &str, body: &str) -> Call {
         let (parts, ()) = Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
-        Call::read(1, &parts, &Bytes::copy_from_slice(body.as_bytes()))
+        Call::read("me", &parts, &Bytes::copy_from_slice(body.as_bytes()))
     }
 
     #[test]

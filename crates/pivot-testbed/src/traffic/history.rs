@@ -1,8 +1,8 @@
-//! Every request the server has seen, and what became of it.
+//! Every request that was seen, and what became of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{call::Call, target::Target};
+use super::{call::Call, lock, target::Target};
 
 /// What became of a request, as the client saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Outcome {
     InFlight,
     /// Answered with this code.
     Answered(u16),
-    /// The reply, which had this code, broke off.
+    /// The reply, which had this code, broke off or was no reply of an API server.
     Truncated(u16),
     /// The connection broke without a reply.
     Lost {
@@ -25,15 +25,17 @@ pub enum Outcome {
         /// True if it had succeeded.
         applied: bool,
     },
+    /// Sent on to a server that broke the connection, or has not answered: nobody knows whether it was done.
+    Unanswered,
 }
 
 impl Outcome {
-    /// True if the request was done and succeeded, whatever the client saw of it.
+    /// True if the request is known to have been done with success, whatever the client saw of it.
     pub fn applied(self) -> bool {
         match self {
             Self::Answered(code) | Self::Truncated(code) => code < 400,
             Self::Lost { applied } | Self::AbandonedAfter { applied } => applied,
-            Self::InFlight | Self::Abandoned => false,
+            Self::InFlight | Self::Abandoned | Self::Unanswered => false,
         }
     }
 }
@@ -47,8 +49,12 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
+/// The requests in the order in which they came. Clones are the same history.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History(Arc<Mutex<Log>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct History {
+struct Log {
     entries: Vec<Entry>,
     numbered: usize,
     in_flight: usize,
@@ -56,40 +62,57 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The number of the next request.
-    pub(crate) fn next_number(&mut self) -> usize {
-        self.numbered += 1;
-        self.numbered
+    /// Numbers a request and enters it.
+    pub(crate) fn begin(&self, mut call: Call) -> (Arc<Call>, Ticket) {
+        let mut log = self.log();
+        log.numbered += 1;
+        call.number = log.numbered;
+        log.in_flight += 1;
+        log.peak = log.peak.max(log.in_flight);
+        let call = Arc::new(call);
+        log.entries.push(Entry { call: Arc::clone(&call), outcome: Outcome::InFlight });
+        (call, Ticket { history: self.clone(), number: log.numbered, outcome: Outcome::Abandoned })
     }
 
-    pub(crate) fn begin(&mut self, call: Arc<Call>) {
-        self.entries.push(Entry { call, outcome: Outcome::InFlight });
-        self.in_flight += 1;
-        self.peak = self.peak.max(self.in_flight);
-    }
-
-    pub(crate) fn end(&mut self, number: usize, outcome: Outcome) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        // Cleared in between: then there is nothing to note.
-        if let Ok(at) = self.entries.binary_search_by_key(&number, |entry| entry.call.number) {
-            self.entries[at].outcome = outcome;
-        }
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.log().entries.clone()
     }
 
     pub(crate) fn count(&self, target: &Target) -> usize {
-        self.entries.iter().filter(|entry| target.matches(&entry.call)).count()
+        self.log().entries.iter().filter(|entry| target.matches(&entry.call)).count()
     }
 
     pub(crate) fn peak(&self) -> usize {
-        self.peak
+        self.log().peak
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.peak = self.in_flight;
+    pub(crate) fn clear(&self) {
+        let mut log = self.log();
+        log.entries.clear();
+        log.peak = log.in_flight;
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.0)
+    }
+}
+
+/// Notes in the history what became of a request when dropped, also when the client goes away while it is handled.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    history: History,
+    number: usize,
+    /// What is noted.
+    pub(crate) outcome: Outcome,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut log = self.history.log();
+        log.in_flight = log.in_flight.saturating_sub(1);
+        // Cleared in between: then there is nothing to note.
+        if let Ok(at) = log.entries.binary_search_by_key(&self.number, |entry| entry.call.number) {
+            log.entries[at].outcome = self.outcome;
+        }
     }
 }

@@ -5,12 +5,25 @@
 mod call;
 mod fault;
 mod history;
+mod reply;
 mod target;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::{
     call::{Call, Verb},
     fault::{Action, Fault, FaultId},
     history::{Entry, Outcome},
+    reply::ReplyBody,
     target::Target,
 };
-pub(crate) use self::{fault::Faults, history::History};
+pub(crate) use self::{
+    fault::{Faults, Meeting},
+    history::{History, Ticket},
+    reply::{Chunks, deliver, head, refusal, status, whole},
+};
+
+/// A failed assertion in one task leaves the others able to go on.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

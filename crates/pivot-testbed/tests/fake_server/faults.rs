@@ -181,6 +181,46 @@ async fn watches_can_be_mute_or_break() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_can_end_at_once() {
+    let server = server();
+    let client = server.client();
+    server.inject(Fault::new(Target::new(Verb::Watch, "Widget"), Action::EndWatch));
+    create(&client, "a").await.unwrap();
+    let path = format!("{WIDGETS}?watch=true&resourceVersion=1");
+    let mut watch =
+        Box::pin(client.request_stream(Request::get(path).body(Vec::new()).unwrap()).await.unwrap());
+    let mut read = String::new();
+    assert_eq!(watch.read_to_string(&mut read).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_page_instead_of_a_reply_says_nothing_of_what_was_done() {
+    let server = server();
+    let client = server.client();
+    server.inject(Fault::new(creates(), Action::WebPage));
+    assert!(matches!(create(&client, "a").await, Err(Error::SerdeError(_))));
+    assert!(exists(&server, "a"));
+    assert_eq!(last(&server), Outcome::Truncated(201));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_list_is_the_first_one_again() {
+    let server = server();
+    let client = server.client();
+    let lists = Target::new(Verb::List, "Widget");
+    let stale = server.inject(Fault::new(lists, Action::Stale));
+    create(&client, "a").await.unwrap();
+    assert_eq!(names(&get(&client, WIDGETS).await.unwrap()), ["a"]);
+    create(&client, "b").await.unwrap();
+    let again = get(&client, WIDGETS).await.unwrap();
+    assert_eq!(names(&again), ["a"]);
+    let other = get(&client, &format!("{WIDGETS}?limit=5")).await.unwrap();
+    assert_eq!(names(&other), ["a", "b"], "another list has another past");
+    server.lift(stale);
+    assert_eq!(names(&get(&client, WIDGETS).await.unwrap()), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn history_tells_what_was_asked_and_answered() {
     let server = server();
     let client = server.client();
