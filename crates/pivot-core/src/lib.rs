@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod check;
 pub mod content;
 pub mod digest;
+pub mod fence;
 pub mod graph;
 pub mod inventory;
 pub mod kind;

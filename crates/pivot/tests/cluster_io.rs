@@ -282,6 +282,7 @@ async fn permissions_narrow_what_is_listed() {
         group: "metal3.io".to_owned(),
         resource: "baremetalhosts".to_owned(),
         subresource: None,
+        name: None,
         namespace: namespace.map(str::to_owned),
     };
     let allowed = permission("list", Some(&name));

@@ -165,6 +165,7 @@ impl Blueprint {
                         group: info.kind.group.clone(),
                         resource: info.plural.clone(),
                         subresource: subresource.map(str::to_owned),
+                        name: None,
                         namespace: namespace.clone(),
                     };
                     needed.push((side, permission));
@@ -187,6 +188,7 @@ impl Blueprint {
                 group: String::new(),
                 resource: "namespaces".to_owned(),
                 subresource: None,
+                name: None,
                 namespace: None,
             };
             needed.push((Side::Target, permission));

@@ -63,6 +63,8 @@ pub struct Permission {
     pub resource: String,
     /// Such as `status`.
     pub subresource: Option<String>,
+    /// Name of the one object; `None` for all.
+    pub name: Option<String>,
     /// `None` for all namespaces, and for cluster-scoped kinds.
     pub namespace: Option<String>,
 }
@@ -75,6 +77,9 @@ impl fmt::Display for Permission {
         }
         if let Some(subresource) = &self.subresource {
             write!(f, "/{subresource}")?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, " `{name}`")?;
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),

@@ -35,6 +35,7 @@ impl Cluster {
                 "group": permission.group,
                 "resource": permission.resource,
                 "subresource": permission.subresource.as_deref().unwrap_or_default(),
+                "name": permission.name.as_deref().unwrap_or_default(),
                 "namespace": permission.namespace.as_deref().unwrap_or_default(),
             }},
         });
@@ -63,6 +64,7 @@ mod tests {
             group: "metal3.io".to_owned(),
             resource: "baremetalhosts".to_owned(),
             subresource: Some("status".to_owned()),
+            name: None,
             namespace: Some("a".to_owned()),
         };
         let denied = cluster.denied(["get", "patch", "delete"].map(permission)).await.unwrap();

@@ -32,6 +32,7 @@ pub(super) async fn denied_on(
         group: "*".to_owned(),
         resource: "*".to_owned(),
         subresource: None,
+        name: None,
         namespace: None,
     };
     let ask = |permissions: Vec<Permission>| async {

@@ -62,6 +62,7 @@ fn permission(verb: &str, group: &str, resource: &str) -> Permission {
         group: group.to_owned(),
         resource: resource.to_owned(),
         subresource: None,
+        name: None,
         namespace: None,
     }
 }

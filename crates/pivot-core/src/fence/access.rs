@@ -1,0 +1,78 @@
+//! What the full fence takes: of the servers, and of the user.
+
+use std::collections::BTreeSet;
+
+use super::OWN_NAMESPACE;
+use super::controllers::Controller;
+use crate::plan::Permission;
+
+/// What PLAN has to know of one side where the full fence is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FenceFacts {
+    /// True where the server serves `ValidatingAdmissionPolicy` in `admissionregistration.k8s.io/v1`.
+    pub supported: bool,
+    /// What of [`permissions`] and of [`Identity::permissions`](super::Identity::permissions) is missing.
+    pub denied: Vec<Permission>,
+    /// The server's words, where it does not let the user act under the tool's identity, whatever the rights say.
+    pub refused: Option<String>,
+    /// Pivots whose fence is there.
+    pub fences: BTreeSet<String>,
+    /// Controllers that would act.
+    pub controllers: Vec<Controller>,
+}
+
+/// What the user must be allowed to do on one side to raise the fence and to take it away again.
+pub fn permissions(controllers: &[Controller]) -> Vec<Permission> {
+    let permission = |verb: &str, group: &str, resource: &str, namespace: Option<&str>| Permission {
+        verb: verb.to_owned(),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        subresource: None,
+        name: None,
+        namespace: namespace.map(str::to_owned),
+    };
+    let mut needed = Vec::new();
+    for resource in ["validatingadmissionpolicies", "validatingadmissionpolicybindings"] {
+        for verb in ["get", "create", "update", "delete"] {
+            needed.push(permission(verb, "admissionregistration.k8s.io", resource, None));
+        }
+    }
+    needed.push(permission("create", "", "configmaps", Some(OWN_NAMESPACE)));
+    let in_their_namespaces = |resource: &str, group: &str, elect: bool| {
+        let theirs = controllers.iter().filter(|controller| controller.elects() == elect);
+        let namespaces: BTreeSet<&str> =
+            theirs.filter_map(|controller| controller.deployment.namespace.as_deref()).collect();
+        let verbs =
+            |namespace| ["get", "patch"].map(|verb| permission(verb, group, resource, Some(namespace)));
+        namespaces.into_iter().flat_map(verbs).collect::<Vec<_>>()
+    };
+    needed.extend(in_their_namespaces("leases", "coordination.k8s.io", true));
+    needed.extend(in_their_namespaces("deployments", "apps", false));
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::controllers::tests::controller;
+    use super::*;
+
+    #[test]
+    fn rights_follow_how_controllers_are_stopped() {
+        let controllers = [
+            controller("capi-system", "capi", true),
+            controller("metal3", "ironic", false),
+            controller("metal3", "bmo", false),
+        ];
+        let shown: Vec<_> = permissions(&controllers).iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 8 + 1 + 2 + 2, "{shown:#?}");
+        for expected in [
+            "create validatingadmissionpolicies.admissionregistration.k8s.io",
+            "delete validatingadmissionpolicybindings.admissionregistration.k8s.io",
+            "create configmaps in namespace pivotctl-system",
+            "patch leases.coordination.k8s.io in namespace capi-system",
+            "patch deployments.apps in namespace metal3",
+        ] {
+            assert!(shown.iter().any(|permission| permission == expected), "{expected}: {shown:#?}");
+        }
+    }
+}

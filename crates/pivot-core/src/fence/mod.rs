@@ -1,0 +1,28 @@
+//! The full fence: what keeps everybody else from acting on what moves, while the tool itself goes on writing (DESIGN section 2).
+//!
+//! On each side a ValidatingAdmissionPolicy lets only requests pass whose user carries the id of the pivot and the token of its
+//! coordinator ([`Identity`]). It is as wide as the move ([`FenceScope`]). The controllers that would act are stopped besides:
+//! those that elect a leader lose the election ([`capture_patch`]), the others are scaled to zero ([`scale_patch`]).
+//!
+//! A policy takes effect a moment after it was written, in each replica of the API server by itself. That it has is proven by
+//! [`canary`], a create that is only ever tried (dry run): refused to everybody else, let through for the tool.
+
+mod access;
+mod controllers;
+mod identity;
+mod policy;
+mod scope;
+
+pub use access::{FenceFacts, permissions};
+pub use controllers::{
+    CAPTURED_SECONDS, Controller, LeaderLease, capture_patch, captured_by, controllers, original,
+    release_patch, scale_patch,
+};
+pub use identity::{ID_EXTRA, Identity, TOKEN_EXTRA};
+pub use policy::{
+    BINDING, POLICY, binding, binding_key, canary, canary_key, denied_by, pivot_of, policy, policy_key,
+};
+pub use scope::{FenceRule, FenceScope, Spared};
+
+/// Namespace of our records, and of the canary.
+const OWN_NAMESPACE: &str = "pivotctl-system";
