@@ -21,7 +21,7 @@ use crate::{
 pub const CONCURRENCY: usize = 64;
 
 const PAGE: usize = 500;
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+pub(crate) const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// The kind of a PATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -98,6 +98,14 @@ pub enum Error {
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// A proxy could not be made.
+    #[error("proxy: {what}: {source}")]
+    Proxy {
+        /// What it needs.
+        what: &'static str,
+        /// Why it has it not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A signal could not be sent.
     #[error("cannot signal process {pid}: {source}")]
     Signal {
@@ -142,6 +150,13 @@ impl Error {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
+    }
+
+    pub(crate) fn proxy<E>(what: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Self::Proxy { what, source: source.into() }
     }
 
     /// The HTTP status code, if an API server answered with one.

@@ -5,6 +5,7 @@
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
 //! - [`fake`]: an API server in memory, for tests with a paused clock;
+//! - [`proxy`]: what stands between a client and a plane, and breaks their requests;
 //! - [`traffic`]: requests, and what goes wrong with them;
 //! - [`tool`]: the programs that move it;
 //! - [`garbage`]: waiting for the garbage collector;
@@ -26,6 +27,7 @@ pub mod inventory;
 pub mod kind;
 pub mod plane;
 pub mod providers;
+pub mod proxy;
 pub mod tool;
 pub mod traffic;
 

@@ -229,8 +229,18 @@ impl Plane {
 
     /// Writes an administrator's kubeconfig that reaches the API server through another address, for example a proxy's.
     pub fn kubeconfig_through(&self, server: &str) -> Result<PathBuf> {
-        let file = format!("through-{}.kubeconfig", server.replace([':', '/'], "-"));
-        self.write_kubeconfig(&file, server, "kubernetes-admin", Some("system:masters"))
+        self.user_kubeconfig_through(server, "kubernetes-admin", Some("system:masters"))
+    }
+
+    /// As [`user_kubeconfig`](Self::user_kubeconfig), through another address.
+    pub(crate) fn user_kubeconfig_through(
+        &self,
+        server: &str,
+        user: &str,
+        group: Option<&str>,
+    ) -> Result<PathBuf> {
+        let file = format!("through-{server}-{user}.kubeconfig").replace([':', '/'], "-");
+        self.write_kubeconfig(&file, server, user, group)
     }
 
     fn write_kubeconfig(&self, file: &str, server: &str, user: &str, group: Option<&str>) -> Result<PathBuf> {

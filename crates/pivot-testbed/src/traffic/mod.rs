@@ -1,6 +1,6 @@
 //! What passes between a client and an API server: what a request means, what goes wrong with it, and what became of it.
 //!
-//! The [server in memory](crate::fake) and a proxy in front of a real one speak of it in these words.
+//! The [server in memory](crate::fake) and the [proxy](crate::proxy) in front of a real one speak of it in these words.
 
 mod call;
 mod fault;
