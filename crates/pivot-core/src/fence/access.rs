@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::OWN_NAMESPACE;
 use super::controllers::Controller;
 use crate::plan::Permission;
+use crate::record::NAMESPACE;
 
 /// What PLAN has to know of one side where the full fence is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn permissions(controllers: &[Controller]) -> Vec<Permission> {
             needed.push(permission(verb, "admissionregistration.k8s.io", resource, None));
         }
     }
-    needed.push(permission("create", "", "configmaps", Some(OWN_NAMESPACE)));
+    needed.push(permission("create", "", "configmaps", Some(NAMESPACE)));
     let in_their_namespaces = |resource: &str, group: &str, elect: bool| {
         let theirs = controllers.iter().filter(|controller| controller.elects() == elect);
         let namespaces: BTreeSet<&str> =

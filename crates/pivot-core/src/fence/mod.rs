@@ -23,6 +23,3 @@ pub use policy::{
     BINDING, POLICY, binding, binding_key, canary, canary_key, denied_by, pivot_of, policy, policy_key,
 };
 pub use scope::{FenceRule, FenceScope, Spared};
-
-/// Namespace of our records, and of the canary.
-const OWN_NAMESPACE: &str = "pivotctl-system";

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::OWN_NAMESPACE;
 use super::identity::{ID_EXTRA, TOKEN_EXTRA};
 use super::scope::{FenceRule, FenceScope, Spared};
 use crate::kind::GroupKind;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
+use crate::record::NAMESPACE;
 
 /// Group of policies and bindings.
 const GROUP: &str = "admissionregistration.k8s.io";
@@ -38,7 +38,7 @@ pub fn binding_key(pivot_id: &str) -> ObjectKey {
 /// Where the canary would be. It never exists: its create is only tried.
 pub fn canary_key(pivot_id: &str) -> ObjectKey {
     let name = format!("{PREFIX}canary-{pivot_id}");
-    ObjectKey::new(GroupKind::new("", "ConfigMap"), Some(OWN_NAMESPACE), &name)
+    ObjectKey::new(GroupKind::new("", "ConfigMap"), Some(NAMESPACE), &name)
 }
 
 /// The canary.
@@ -58,17 +58,10 @@ pub fn pivot_of(object: &Manifest) -> Option<&str> {
 
 /// The policy: within the scope, only requests under the [`Identity`](super::Identity) with this id and token pass.
 pub fn policy(scope: &FenceScope, pivot_id: &str, token: &str) -> Value {
-    let mut constraints =
-        json!({"matchPolicy": "Equivalent", "resourceRules": resource_rules(scope, pivot_id)});
-    if let Some(namespaces) = &scope.namespaces {
-        let names: BTreeSet<&str> = namespaces.iter().map(String::as_str).chain([OWN_NAMESPACE]).collect();
-        constraints["namespaceSelector"] = json!({"matchExpressions": [
-            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}]});
-    }
     let mut policy = object(POLICY, pivot_id);
     policy["spec"] = json!({
         "failurePolicy": "Fail",
-        "matchConstraints": constraints,
+        "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": resource_rules(scope, pivot_id)},
         "matchConditions": match_conditions(scope, pivot_id),
         "validations": [{
             "expression": has_identity(pivot_id, token),
@@ -79,10 +72,15 @@ pub fn policy(scope: &FenceScope, pivot_id: &str, token: &str) -> Value {
     policy
 }
 
-/// The binding that puts the policy into force.
-pub fn binding(pivot_id: &str) -> Value {
+/// The binding that puts the policy into force, in the namespaces of the scope.
+pub fn binding(scope: &FenceScope, pivot_id: &str) -> Value {
     let mut binding = object(BINDING, pivot_id);
     binding["spec"] = json!({"policyName": name(pivot_id), "validationActions": ["Deny"]});
+    if let Some(namespaces) = &scope.namespaces {
+        let names: BTreeSet<&str> = namespaces.iter().map(String::as_str).chain([NAMESPACE]).collect();
+        binding["spec"]["matchResources"] = json!({"namespaceSelector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}]}});
+    }
     binding
 }
 
@@ -130,7 +128,7 @@ fn resource_rule(rule: &FenceRule) -> Value {
 fn match_conditions(scope: &FenceScope, pivot_id: &str) -> Vec<Value> {
     let namespace = r#"(has(request.namespace) ? request.namespace : "")"#;
     let name = r#"(has(request.name) ? request.name : "")"#;
-    let (own, canary) = (literal(OWN_NAMESPACE), literal(&canary_key(pivot_id).name));
+    let (own, canary) = (literal(NAMESPACE), literal(&canary_key(pivot_id).name));
     // Our records are no part of the move.
     let mut conditions = vec![json!({
         "name": "not-a-record",
@@ -211,10 +209,6 @@ mod tests {
             (Some("pivotctl-p1"), Some("Fail"))
         );
         let constraints = &spec["matchConstraints"];
-        assert_eq!(
-            constraints["namespaceSelector"]["matchExpressions"][0]["values"],
-            json!(["metal3", "pivotctl-system"])
-        );
         let rules: Vec<_> = constraints["resourceRules"].as_array().unwrap().iter().collect();
         let shown: Vec<_> = rules.iter().map(|rule| (&rule["resources"], &rule["resourceNames"])).collect();
         assert_eq!(
@@ -232,8 +226,9 @@ mod tests {
         );
         let spared = spec["matchConditions"][1]["expression"].as_str().unwrap();
         assert!(spared.contains(r#"in ["/secrets/other/bmc-0"]"#), "{spared}");
-        let binding = binding("p1");
-        assert_eq!(binding["spec"], json!({"policyName": "pivotctl-p1", "validationActions": ["Deny"]}));
+        let binding = binding(&scope(), "p1");
+        let selector = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(selector["values"], json!(["metal3", "pivotctl-system"]));
         for object in [policy, binding] {
             assert_eq!(pivot_of(&Manifest::new(object)), Some("p1"));
         }
@@ -242,8 +237,9 @@ mod tests {
     #[test]
     fn without_namespaces_the_rules_hold_everywhere() {
         let everywhere = FenceScope { namespaces: None, ..scope() };
-        assert!(
-            policy(&everywhere, "p1", "t1")["spec"]["matchConstraints"].get("namespaceSelector").is_none()
+        assert_eq!(
+            binding(&everywhere, "p1")["spec"],
+            json!({"policyName": "pivotctl-p1", "validationActions": ["Deny"]})
         );
     }
 
