@@ -20,6 +20,7 @@ pub use controllers::{
 };
 pub use identity::{ID_EXTRA, Identity, TOKEN_EXTRA};
 pub use policy::{
-    BINDING, POLICY, binding, binding_key, canary, canary_key, denied_by, pivot_of, policy, policy_key,
+    BINDING, POLICY, binding, binding_key, canary, canary_key, denial_in, denied_by, pivot_of, policy,
+    policy_key,
 };
 pub use scope::{FenceRule, FenceScope, Spared};

@@ -172,10 +172,14 @@ fn denial(pivot_id: &str) -> String {
 
 /// The pivot whose fence refused a request, by the API server's message; `None` where somebody else refused it.
 pub fn denied_by(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once(MARK)?;
-    let (id, _) = rest.split_once(MARK_END)?;
+    let (id, _) = denial_in(message)?.strip_prefix(MARK)?.split_once(MARK_END)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     (!id.is_empty() && id.chars().all(is_name)).then_some(id)
+}
+
+/// Our own words in the API server's message, which names the object and the policy before them.
+pub fn denial_in(message: &str) -> Option<&str> {
+    message.find(MARK).map(|at| &message[at..])
 }
 
 #[cfg(test)]

@@ -130,6 +130,7 @@ fn connect(config: &ClusterConfig) -> Result<Cluster, ConnectError> {
         namespace,
         request_timeout: config.request_timeout,
         counters: Arc::default(),
+        identity: None,
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
+use pivot_core::fence::{denial_in, denied_by};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -71,7 +72,18 @@ impl fmt::Display for Refusal {
             &self.reason
         };
         write!(f, "refused with {} {name}", self.status)?;
+        // Around our own words the server names the policy, which says nothing more.
+        if let Some(words) = self.fence_words() {
+            return write!(f, ": {words}");
+        }
         if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+impl Refusal {
+    /// What a fence of ours said in refusing.
+    fn fence_words(&self) -> Option<&str> {
+        denial_in(&self.message)
     }
 }
 
@@ -116,6 +128,11 @@ impl Failure {
     /// 410: a `continue` token or `resourceVersion` is too old.
     pub fn is_expired(&self) -> bool {
         self.is(410, "")
+    }
+
+    /// The pivot whose fence refused: one that runs, or one that was left there. The message names the commands that clear it.
+    pub fn fenced_by(&self) -> Option<&str> {
+        self.refusal().filter(|r| matches!(r.status, 403 | 422)).and_then(|r| denied_by(&r.message))
     }
 
     /// True where the server says that it is busy and the same request may succeed later. It did nothing.
@@ -320,6 +337,21 @@ mod tests {
         assert_eq!(html.to_string(), "refused with 502 Bad Gateway");
         let object = refusal(500, &json!({"kind": "Secret", "message": "canary"}), false);
         assert!(object.message.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_by_our_own_fence_names_the_pivot_and_nothing_around() {
+        let words = "behind the fence of pivot p1: see `pivotctl status`";
+        let message = format!(
+            "machines \"m\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'x' denied request: {words}"
+        );
+        let body = json!({"kind": "Status", "reason": "Forbidden", "message": message});
+        let of = |status| Failure::Refused(Box::new(refusal(status, &body, true)));
+        assert_eq!(of(403).fenced_by(), Some("p1"));
+        assert_eq!(of(403).to_string(), format!("refused with 403 Forbidden: {words}"));
+        assert_eq!(of(500).fenced_by(), None);
+        let other = json!({"kind": "Status", "reason": "Forbidden", "message": "no"});
+        assert_eq!(Failure::Refused(Box::new(refusal(403, &other, false))).fenced_by(), None);
     }
 
     #[test]

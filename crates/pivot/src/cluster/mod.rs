@@ -5,11 +5,14 @@
 //! field is lost.
 
 mod access;
+mod canary;
 mod connect;
 mod counters;
 pub mod discovery;
 mod failure;
+mod identity;
 pub mod inventory;
+mod known;
 mod kubeconfig;
 mod path;
 mod quota;
@@ -25,9 +28,12 @@ mod fake;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use canary::CanaryOutcome;
 pub use connect::{ClusterConfig, ConnectError, Proxy};
 pub use counters::Counters;
 pub use failure::{Cause, Failure, Refusal};
+pub use identity::Whoami;
+pub use known::well_known;
 pub use kubeconfig::KubeconfigError;
 pub use path::{add_query, resource_path};
 pub use quota::Quota;
@@ -53,6 +59,8 @@ pub struct Cluster {
     namespace: String,
     request_timeout: Duration,
     counters: Arc<Counters>,
+    /// Headers of every request, where it is asked under an identity of ours.
+    identity: Option<Arc<http::HeaderMap>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -71,6 +79,7 @@ impl Cluster {
             context: None,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             counters: Arc::default(),
+            identity: None,
         }
     }
 

@@ -132,7 +132,11 @@ impl Cluster {
     }
 
     /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<http::Response<Body>, Failure> {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<http::Response<Body>, Failure> {
+        if let Some(headers) = &self.identity {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+            request.headers_mut().extend(headers);
+        }
         self.counters().count(request.method());
         self.client().send(request).await.map_err(|error| Failure::of_transport(&error))
     }
