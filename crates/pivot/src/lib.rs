@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod cluster;
+pub mod coordinator;
 pub mod directory;
 mod engine;
 pub mod event;
