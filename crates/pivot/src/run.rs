@@ -1,21 +1,45 @@
 //! A whole pivot, from LOCK to RETIRE.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use pivot_core::machine::Retire;
-use pivot_core::machine::{End, Machine};
+use pivot_core::fence::Identity as Guised;
+use pivot_core::machine::{End, Machine, Past, PastSide, Side};
+pub use pivot_core::machine::{OnFailure, Retire};
+use pivot_core::record::{FenceMode, Standing, Terms};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Cluster;
-use crate::engine::{self, Sides, Source};
-use crate::event::Listener;
+use crate::cluster::discovery::Discovery;
+use crate::cluster::{Cluster, Failure};
+use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Waiting};
+use crate::engine::{self, Guise, Sides, Source, Target};
+use crate::event::{Event, Listener};
+use crate::records::{Records, records};
 use crate::survey::{DirectorySurvey, Options, Survey};
 
 /// Limit of the waits of one request that fails for now, added up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a change in the source may send a run back to SNAPSHOT.
 const SNAPSHOTS: u32 = 5;
+
+/// Who drives a pivot.
+#[derive(Clone)]
+pub struct Driver {
+    /// This process. Its nonce is the fencing token: nobody else must ever have used it.
+    pub me: Identity,
+    /// How long the seat holds.
+    pub times: LeaseTimes,
+    /// True for a holder of a Lease that is known to be gone: a process of this machine, since its start, that no longer exists.
+    pub is_dead: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("me", &self.me).finish_non_exhaustive()
+    }
+}
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -24,10 +48,18 @@ pub struct RunOptions {
     pub pivot_id: String,
     /// What becomes of the source's objects.
     pub retire: Retire,
+    /// Whether the bulk is staged while the source still acts; needs the full fence.
+    pub pre_copy: bool,
+    /// What a failure before PREPARE leads to.
+    pub on_failure: OnFailure,
     /// Limit of the waits of one request that fails for now, added up.
     pub patience: Duration,
     /// What was surveyed; the source is listed again by the same rules.
     pub survey: Options,
+    /// Texts of the files of link rules among them, for the records.
+    pub links: Vec<String>,
+    /// Who drives it.
+    pub driver: Driver,
 }
 
 /// Runs a surveyed pivot to its end.
@@ -45,23 +77,37 @@ pub async fn run(
     if let Some(error) = survey.report().errors().next() {
         return End::Failed { cause: error.to_string() };
     }
-    let Survey {
-        blueprint,
-        source: source_discovery,
-        target: target_discovery,
-        positions,
-        live_providers,
-        ..
-    } = survey;
-    let Some(target_discovery) = target_discovery else {
+    let Some(target_discovery) = survey.target.clone() else {
         return End::Failed { cause: "the survey was made without a target".to_owned() };
     };
-    let source = Source::Cluster { cluster: source, discovery: source_discovery, positions };
+    let clusters = [(Side::Source, &source), (Side::Target, &target)];
+    let past = match futures::try_join!(unclaimed(Side::Source, &source), unclaimed(Side::Target, &target)) {
+        Ok((source, target)) => Past { source, target, pauses: Vec::new() },
+        Err(cause) => return End::Failed { cause },
+    };
+    let guises = match guises(&clusters, &options).await {
+        Ok(guises) => guises,
+        Err(cause) => return End::Failed { cause },
+    };
+    let seat = match take_seat(&clusters, &options.pivot_id, &options.driver, listener).await {
+        Ok(seat) => seat,
+        Err(error) => return End::Failed { cause: error.to_string() },
+    };
+    let Survey { blueprint, source: source_discovery, positions, live_providers, .. } = survey;
     let versions = blueprint.versions.clone();
-    let machine = Machine::new(blueprint, machine_options(&options, live_providers));
-    let concurrency = options.survey.concurrency;
-    let sides = Sides { source, target, target_discovery, versions, options: options.survey };
-    engine::drive(machine, sides, concurrency, interrupt, listener).await
+    let machine = Machine::new(blueprint, machine_options(&options, live_providers), &past);
+    let sides = Sides {
+        source: Source::Cluster { cluster: source, discovery: source_discovery, positions },
+        target: Some(Target { cluster: target, discovery: Arc::clone(&target_discovery) }),
+        pivot_id: options.pivot_id,
+        guises,
+        versions,
+        options: options.survey,
+    };
+    let concurrency = sides.options.concurrency;
+    let end = engine::drive(machine, sides, &seat, concurrency, interrupt, listener).await;
+    leave_seat(seat, &end, Some(&target_discovery), listener).await;
+    end
 }
 
 /// Takes a surveyed directory into a cluster. What the survey found is a failure without a single write.
@@ -76,21 +122,129 @@ pub(crate) async fn run_directory(
     if let Some(error) = report.errors().next() {
         return End::Failed { cause: error.to_string() };
     }
-    let source = Source::Directory(inventory);
+    let clusters = [(Side::Target, &target)];
+    let past = match unclaimed(Side::Target, &target).await {
+        Ok(target) => Past { target, ..Past::default() },
+        Err(cause) => return End::Failed { cause },
+    };
+    let guises = match guises(&clusters, &options).await {
+        Ok(guises) => guises,
+        Err(cause) => return End::Failed { cause },
+    };
+    let seat = match take_seat(&clusters, &options.pivot_id, &options.driver, listener).await {
+        Ok(seat) => seat,
+        Err(error) => return End::Failed { cause: error.to_string() },
+    };
     let versions = blueprint.versions.clone();
-    let machine = Machine::new(blueprint, machine_options(&options, BTreeSet::new()));
-    let concurrency = options.survey.concurrency;
-    let sides = Sides { source, target, target_discovery, versions, options: options.survey };
-    engine::drive(machine, sides, concurrency, interrupt, listener).await
+    let machine = Machine::new(blueprint, machine_options(&options, BTreeSet::new()), &past);
+    let sides = Sides {
+        source: Source::Directory(inventory),
+        target: Some(Target { cluster: target, discovery: Arc::clone(&target_discovery) }),
+        pivot_id: options.pivot_id,
+        guises,
+        versions,
+        options: options.survey,
+    };
+    let concurrency = sides.options.concurrency;
+    let end = engine::drive(machine, sides, &seat, concurrency, interrupt, listener).await;
+    leave_seat(seat, &end, Some(&target_discovery), listener).await;
+    end
 }
 
-fn machine_options(options: &RunOptions, live_providers: BTreeSet<String>) -> pivot_core::machine::Options {
+/// What a cluster remembers, if no pivot is open in it.
+async fn unclaimed(side: Side, cluster: &Cluster) -> Result<PastSide, String> {
+    let found = records(cluster).await.map_err(|failure| {
+        format!("the records in {} (the {side}) cannot be read: {failure}", cluster.name())
+    })?;
+    if let Some(error) = found.unreadable.first() {
+        return Err(format!("{} (the {side}): {error}", cluster.name()));
+    }
+    if let Some(id) = open_pivot(&found) {
+        return Err(format!(
+            "{} (the {side}) takes part in pivot {id}, which is not finished: `pivotctl resume --id {id}` or `pivotctl rollback --id {id}` first",
+            cluster.name()
+        ));
+    }
+    Ok(PastSide { ownership: found.ownership, ..PastSide::default() })
+}
+
+/// The pivot that a cluster takes part in.
+pub(crate) fn open_pivot(records: &Records) -> Option<&str> {
+    let owned = records.ownership.as_ref().map(|(ownership, _)| ownership);
+    let taken = owned.filter(|o| matches!(o.standing, Standing::HandingOver | Standing::Receiving));
+    taken.map(|o| o.pivot.as_str()).or_else(|| records.open().next().map(|record| record.id.as_str()))
+}
+
+/// The identities under which the pivot writes; none where the pause is the only fence.
+pub(crate) async fn guises(
+    clusters: &[(Side, &Cluster)],
+    options: &RunOptions,
+) -> Result<BTreeMap<Side, Guise>, String> {
+    let mut guises = BTreeMap::new();
+    if options.survey.fence == FenceMode::Pause {
+        return Ok(guises);
+    }
+    for (side, cluster) in clusters {
+        let said = |failure: Failure| format!("{} (the {side}): {failure}", cluster.name());
+        let me = cluster.whoami().await.map_err(said)?;
+        let identity = Guised::new(&me.user, &me.groups, &options.pivot_id, &options.driver.me.nonce);
+        let cluster = cluster.with_identity(&identity).map_err(said)?;
+        guises.insert(*side, Guise { identity, cluster });
+    }
+    Ok(guises)
+}
+
+pub(crate) async fn take_seat(
+    clusters: &[(Side, &Cluster)],
+    pivot_id: &str,
+    driver: &Driver,
+    listener: Listener<'_>,
+) -> Result<Seat, SeatError> {
+    let began = Instant::now();
+    let mut tell = |waiting: Waiting| {
+        listener(Event { elapsed: began.elapsed(), notice: engine::waiting(&waiting) });
+    };
+    Seat::take(clusters, pivot_id, &driver.me, driver.times, &*driver.is_dead, &mut tell).await
+}
+
+/// Gives the seat back. After a rollback nothing of ours stays in the target.
+pub(crate) async fn leave_seat(seat: Seat, end: &End, target: Option<&Discovery>, listener: Listener<'_>) {
+    let began = Instant::now();
+    let rolled_back = matches!(end, End::RolledBack { .. });
+    let clear = target.filter(|_| rolled_back).map(|target| (Side::Target, target));
+    for left in seat.release(clear).await {
+        let notice = pivot_core::machine::Notice::Warning {
+            object: Some(left.object.clone()),
+            message: format!("left in {} (the {}): {}", left.cluster, left.side, left.reason),
+        };
+        listener(Event { elapsed: began.elapsed(), notice });
+    }
+}
+
+pub(crate) fn machine_options(
+    options: &RunOptions,
+    live_providers: BTreeSet<String>,
+) -> pivot_core::machine::Options {
+    let request = &options.survey.request;
     pivot_core::machine::Options {
         pivot_id: options.pivot_id.clone(),
-        retire: options.retire,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        coordinator: format!("process {} on {}", options.driver.me.pid, options.driver.me.host),
+        token: options.driver.me.nonce.clone(),
+        terms: Terms {
+            namespaces: request.namespaces.clone(),
+            clusters: request.clusters.clone(),
+            links: options.links.clone(),
+            retire: options.retire,
+            fence: options.survey.fence,
+            pre_copy: options.pre_copy,
+        },
+        on_failure: options.on_failure,
+        close: false,
         wait: options.survey.wait,
         patience: options.patience,
         snapshots: SNAPSHOTS,
         live_providers,
+        controllers: BTreeMap::new(),
     }
 }

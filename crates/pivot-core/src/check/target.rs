@@ -92,6 +92,9 @@ fn taken(
     existing: &Manifest,
     findings: &mut Vec<Finding>,
 ) {
+    if blueprint.pivot.as_deref().is_some_and(|id| marks::is_ours(existing, id)) {
+        return;
+    }
     if blueprint.selection.action(id) == Action::Copy {
         if let Some(problem) = cannot_stay(blueprint.origin, &object.manifest, existing) {
             findings.push(Finding::error(

@@ -138,11 +138,16 @@ pub fn captured_by(holder: &str) -> Option<&str> {
     holder.strip_prefix(HOLDER)
 }
 
+/// The `spec` fields of a captured lease.
+pub fn captured_spec(pivot_id: &str) -> Value {
+    json!({"holderIdentity": format!("{HOLDER}{pivot_id}"), "leaseDurationSeconds": CAPTURED_SECONDS})
+}
+
 /// Takes a lease, if it is still as it was seen: its leader fails to renew it and leaves, and no other comes.
 pub fn capture_patch(lease: &LeaderLease, pivot_id: &str) -> Value {
     json!({
         "metadata": {"uid": lease.uid, "resourceVersion": lease.resource_version},
-        "spec": {"holderIdentity": format!("{HOLDER}{pivot_id}"), "leaseDurationSeconds": CAPTURED_SECONDS},
+        "spec": captured_spec(pivot_id),
     })
 }
 

@@ -15,8 +15,8 @@ mod scope;
 
 pub use access::{FenceFacts, permissions};
 pub use controllers::{
-    CAPTURED_SECONDS, Controller, LeaderLease, capture_patch, captured_by, controllers, original,
-    release_patch, scale_patch,
+    CAPTURED_SECONDS, Controller, LeaderLease, capture_patch, captured_by, captured_spec, controllers,
+    original, release_patch, scale_patch,
 };
 pub use identity::{ID_EXTRA, Identity, TOKEN_EXTRA};
 pub use policy::{

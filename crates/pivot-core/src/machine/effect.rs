@@ -57,13 +57,24 @@ pub enum Act {
     Watch(BTreeMap<GroupKind, String>),
     /// End the watch. Answered by [`Outcome::Watching`].
     Unwatch,
-    /// Write a record by compare-and-swap; answered by [`Outcome::Recorded`].
-    Record {
+    /// Try a write that the fence must refuse, or let through, without applying it; answered by [`Outcome::Canary`].
+    Canary {
         /// Where.
         side: Side,
-        /// What it says from now on.
-        state: RecordState,
+        /// Who tries.
+        onlooker: Onlooker,
     },
+}
+
+/// Who tries whether a fence holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Onlooker {
+    /// The user, without the identity of the pivot.
+    Anybody,
+    /// A coordinator of this pivot that was taken over from, by its token.
+    Former(String),
+    /// The present coordinator.
+    Ourselves,
 }
 
 /// What to list.
@@ -73,21 +84,6 @@ pub struct Extent {
     pub kinds: BTreeSet<GroupKind>,
     /// Namespaces, `None` for all; cluster-scoped kinds are listed whole.
     pub namespaces: Option<BTreeSet<String>>,
-}
-
-/// What a side's record says of the pivot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordState {
-    /// Taken for this pivot.
-    Locked,
-    /// Source only: it will not act again without the target's answer.
-    Prepared,
-    /// Target only: the pivot is decided.
-    Committed,
-    /// Undone.
-    Aborted,
-    /// Finished.
-    Finished,
 }
 
 /// One write to one object. Every write is guarded: create-if-absent, or a uid or resourceVersion that must hold.
@@ -210,8 +206,11 @@ pub enum Outcome {
     Glance(Vec<Seen>),
     /// The watch runs, or has ended.
     Watching,
-    /// The record is written.
-    Recorded,
+    /// Whether the fence refused.
+    Canary {
+        /// True where it did.
+        denied: bool,
+    },
     /// The server refused.
     Refused {
         /// Class.

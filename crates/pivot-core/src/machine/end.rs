@@ -38,8 +38,6 @@ pub enum End {
         phase: Phase,
         /// Why.
         cause: String,
-        /// True where the user interrupted it.
-        interrupted: bool,
     },
     /// It stands still, and can go on.
     Suspended {
@@ -47,6 +45,10 @@ pub enum End {
         phase: Phase,
         /// Why.
         cause: String,
+        /// True where the user interrupted it.
+        interrupted: bool,
+        /// Which side may act meanwhile.
+        active: Active,
     },
     /// Prepared, and the target's answer is not known.
     InDoubt {
@@ -66,8 +68,8 @@ impl End {
         match self {
             Self::Done { .. } => 0,
             Self::Failed { .. } => 1,
-            Self::RolledBack { interrupted: true, .. } => 130,
             Self::RolledBack { .. } => 3,
+            Self::Suspended { interrupted: true, .. } => 130,
             Self::Suspended { .. } => 4,
             Self::InDoubt { .. } => 5,
             Self::CleanupPending { .. } => 6,
@@ -79,8 +81,8 @@ impl End {
         match self {
             Self::Done { .. } | Self::CleanupPending { .. } => Active::Target,
             Self::Failed { .. } | Self::RolledBack { .. } => Active::Source,
-            Self::Suspended { phase, .. } if *phase > Phase::Commit => Active::Target,
-            Self::Suspended { .. } | Self::InDoubt { .. } => Active::Neither,
+            Self::Suspended { active, .. } => *active,
+            Self::InDoubt { .. } => Active::Neither,
         }
     }
 }

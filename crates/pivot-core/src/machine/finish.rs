@@ -1,51 +1,47 @@
 //! The end of a pivot that went forward.
 
 use super::Machine;
-use super::effect::RecordState;
+use super::Retire;
 use super::end::End;
-use super::notice::{Notice, Side};
-use super::phase::Phase;
-use super::step::Step;
+use super::notice::Side;
+use super::script::Then;
+use crate::record::{Standing, State};
 use crate::select::Action;
 
 impl Machine {
-    /// All phases are done: the records say so.
+    /// All phases are done. Something that was kept, or a source that cannot be reached, leaves the records open: `resume` tries
+    /// again.
     pub(super) fn finish(&mut self) {
-        self.pending = 2;
-        self.push(Step::Record(Side::Target, RecordState::Finished));
-        self.push(Step::Record(Side::Source, RecordState::Finished));
-    }
-
-    pub(super) fn settle_end_record(&mut self, _side: Side, state: RecordState) {
-        match state {
-            RecordState::Aborted if self.rollback.is_some() => self.rolled_back_record(),
-            RecordState::Aborted => {
-                let names: Vec<_> = self.dirty.iter().take(5).map(ToString::to_string).collect();
-                let cause = format!("the source changed after it was compared: {}", names.join(", "));
-                self.begin_rollback(self.phase, cause, false);
-            }
-            RecordState::Finished => {
-                self.pending -= 1;
-                if self.pending == 0 {
-                    self.finished();
-                }
-            }
-            RecordState::Locked | RecordState::Prepared | RecordState::Committed => {
-                unreachable!("BUG: record {state:?} in phase {}", self.phase)
-            }
-        }
-    }
-
-    fn finished(&mut self) {
-        self.end = Some(if self.kept.is_empty() {
-            let count = |action| self.blueprint.with(action).count();
-            End::Done { moved: count(Action::Move), copied: count(Action::Copy) }
-        } else {
+        if !self.kept.is_empty() && !self.options.close {
             let shown: Vec<_> = self.kept.iter().take(5).cloned().collect();
-            End::CleanupPending {
-                cause: format!("{} objects were kept in the source: {}", self.kept.len(), shown.join(", ")),
-            }
-        });
+            let cause = format!("{} objects were kept in the source: {}", self.kept.len(), shown.join(", "));
+            self.end = Some(End::CleanupPending { cause });
+            return;
+        }
+        if self.gone.source && !self.gone.source_attested {
+            let cause = "the source does not answer: its objects and its fence are still there".to_owned();
+            self.end = Some(End::CleanupPending { cause });
+            return;
+        }
+        let mut waves = Vec::new();
+        if self.options.terms.retire == Retire::Delete && self.entries.get(Side::Source).fenced {
+            waves.extend(self.lower(Side::Source));
+        }
+        waves.push(self.own(Side::Source, Standing::Retired));
+        let chunks = self.ledger.chunks(Side::Target);
+        // With the source's objects kept nothing is final yet: `finalize` deletes them by the snapshot.
+        if self.options.terms.retire == Retire::Delete {
+            waves.push(chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect());
+            self.entries.snapshot = None;
+        }
+        waves.push(self.enter(Side::Source, State::Finished));
+        waves.push(self.enter(Side::Target, State::Finished));
+        self.play(waves, Then::Finished);
+    }
+
+    pub(super) fn finished(&mut self) {
+        let count = |action| self.blueprint.with(action).count();
+        self.end = Some(End::Done { moved: count(Action::Move), copied: count(Action::Copy) });
     }
 
     /// Turns a failure into its consequence once nothing is under way.
@@ -69,14 +65,6 @@ impl Machine {
 
     fn stuck(&mut self) {
         let phase = self.phase;
-        self.notices.push(Notice::Warning {
-            object: None,
-            message: format!("BUG: nothing left to do in phase {phase}"),
-        });
-        if self.rollback.is_none() && phase < Phase::Prepare {
-            self.fail(format!("BUG: nothing left to do in phase {phase}"));
-        } else {
-            self.end = Some(End::Suspended { phase, cause: "BUG: nothing left to do".to_owned() });
-        }
+        self.fail(format!("BUG: nothing left to do in phase {phase}"));
     }
 }

@@ -3,20 +3,26 @@
 //! [`Machine::next`] hands out effects that may run at the same time; whoever performs them reports each outcome with
 //! [`Machine::apply`]. The machine knows no clock: waits are part of the effects. It ends with [`Machine::end`].
 
+mod capture;
 mod effect;
 mod end;
+mod fence;
 mod finish;
 mod item;
+mod ledger;
+mod lock;
 mod namespace;
 mod notice;
 mod observe;
 mod phase;
+mod proof;
 mod quiesce;
-mod record;
 mod removal;
+mod resume;
 mod retire;
 mod retry;
 mod rollback;
+mod script;
 mod snapshot;
 mod stage;
 mod step;
@@ -27,22 +33,28 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use effect::{
-    Act, Effect, EffectId, Extent, Op, Outcome, RecordState, RefusalClass, Revision, Seen, Write,
-};
+pub use effect::{Act, Effect, EffectId, Extent, Onlooker, Op, Outcome, RefusalClass, Revision, Seen, Write};
 pub use end::{Active, End};
+pub use lock::{Past, PastSide};
 pub use notice::{Notice, Side};
 pub use phase::{Phase, Reversal};
 
+use self::capture::Sight;
+use self::fence::Fences;
+use self::ledger::Ledger;
+use self::lock::Entries;
+use self::proof::Committed;
 use self::quiesce::Paused;
-use self::record::Committed;
 use self::removal::Removal;
 use self::retry::Tries;
 use self::rollback::Rollback;
+use self::script::Script;
 use self::stage::Stage;
 use self::step::Step;
+use crate::fence::Controller;
 use crate::object::ObjectKey;
 use crate::plan::{Blueprint, Origin};
+use crate::record::{Captured, Terms};
 
 /// What becomes of the source's objects after the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +67,33 @@ pub enum Retire {
     Keep,
 }
 
+/// What a failure before PREPARE leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Everything is undone.
+    #[default]
+    Rollback,
+    /// The pivot stands still until `resume` or `rollback`.
+    Suspend,
+}
+
 /// How a pivot runs.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Id of this pivot.
     pub pivot_id: String,
-    /// What becomes of the source's objects.
-    pub retire: Retire,
+    /// Version of the tool, for the records.
+    pub tool: String,
+    /// Who drives it, for people.
+    pub coordinator: String,
+    /// Fencing token of who drives it, never used before.
+    pub token: String,
+    /// What was asked for.
+    pub terms: Terms,
+    /// What a failure before PREPARE leads to.
+    pub on_failure: OnFailure,
+    /// `finalize`: the records are closed and the source's fence goes also where something had to be kept.
+    pub close: bool,
     /// Limit of every wait for controllers.
     pub wait: Duration,
     /// Limit of the waits of one request that fails for now, added up.
@@ -70,6 +102,18 @@ pub struct Options {
     pub snapshots: u32,
     /// CRD provider labels of providers whose controllers run on the source: their acknowledgement of the pause is awaited.
     pub live_providers: BTreeSet<String>,
+    /// The managers of what moves, by the cluster they run in.
+    pub controllers: BTreeMap<Side, Vec<Controller>>,
+}
+
+/// Sides that are given up: nothing is read from or written to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Gone {
+    source: bool,
+    source_attested: bool,
+    target: bool,
+    /// The target is gone for good, and not only out of reach.
+    target_attested: bool,
 }
 
 /// The state of one pivot.
@@ -85,6 +129,13 @@ pub struct Machine {
     end: Option<End>,
     /// Set once something failed; the phase ends when all effects in flight are accounted for.
     failing: Option<Failure>,
+    ledger: Ledger,
+    entries: Entries,
+    script: Option<Script>,
+    fences: Fences,
+    captures: BTreeMap<Side, Vec<Captured>>,
+    sights: BTreeMap<(Side, usize), Sight>,
+    gone: Gone,
     paused: BTreeMap<ObjectKey, Paused>,
     stage: Stage,
     /// Extent of all snapshots before the present one.
@@ -96,6 +147,8 @@ pub struct Machine {
     rollback: Option<Rollback>,
     kept: Vec<String>,
     committed: Option<Committed>,
+    /// True from where the target may act.
+    open: bool,
     waited: Duration,
     pending: usize,
 }
@@ -104,12 +157,29 @@ pub struct Machine {
 struct Failure {
     phase: Phase,
     cause: String,
-    interrupted: bool,
+    why: Why,
+}
+
+/// Why a phase cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Something went wrong.
+    Failed,
+    /// The user wants to stop.
+    Interrupted,
+    /// Somebody else drives the pivot now.
+    Deposed,
 }
 
 impl Machine {
-    /// A pivot along a blueprint whose checks found no error.
-    pub fn new(blueprint: Blueprint, options: Options) -> Self {
+    /// A pivot along a blueprint whose checks found no error. `past` is what earlier pivots left in both clusters.
+    pub fn new(blueprint: Blueprint, options: Options, past: &Past) -> Self {
+        let mut machine = Self::idle(blueprint, options, past);
+        machine.advance("checked".to_owned());
+        machine
+    }
+
+    fn idle(blueprint: Blueprint, options: Options, past: &Past) -> Self {
         let mut machine = Self {
             options,
             blueprint,
@@ -120,6 +190,13 @@ impl Machine {
             notices: Vec::new(),
             end: None,
             failing: None,
+            ledger: Ledger::default(),
+            entries: Entries::of(past),
+            script: None,
+            fences: Fences::default(),
+            captures: BTreeMap::new(),
+            sights: BTreeMap::new(),
+            gone: Gone::default(),
             paused: BTreeMap::new(),
             stage: Stage::default(),
             reach: Extent::default(),
@@ -129,10 +206,11 @@ impl Machine {
             rollback: None,
             kept: Vec::new(),
             committed: None,
+            open: false,
             waited: Duration::ZERO,
             pending: 0,
         };
-        machine.advance("checked".to_owned());
+        machine.remember(past);
         machine
     }
 
@@ -202,21 +280,21 @@ impl Machine {
         });
     }
 
-    /// The user wants to stop: back before the commit, forward after it.
+    /// The user wants to stop: the pivot stands still, and can go on or back later. Without records nothing could: an import is undone.
     pub fn interrupt(&mut self) {
-        if self.failing.is_some() || self.rollback.is_some() || self.end.is_some() {
+        if self.failing.is_some() || self.end.is_some() {
             return;
         }
-        match self.phase.reversal() {
-            Reversal::Nothing | Reversal::Rollback => {
-                self.failing =
-                    Some(Failure { phase: self.phase, cause: "interrupted".to_owned(), interrupted: true });
-                self.fail_when_idle();
-            }
-            Reversal::InDoubt | Reversal::Forward => self.notices.push(Notice::Warning {
-                object: None,
-                message: "the pivot is decided; it goes on to the end".to_owned(),
-            }),
+        let (phase, cause) = (self.phase, "interrupted".to_owned());
+        self.failing = Some(Failure { phase, cause, why: Why::Interrupted });
+        self.fail_when_idle();
+    }
+
+    /// Nobody may write any more: somebody else drives the pivot now.
+    pub fn depose(&mut self, cause: String) {
+        if self.end.is_none() {
+            self.failing = Some(Failure { phase: self.phase, cause, why: Why::Deposed });
+            self.fail_when_idle();
         }
     }
 
@@ -244,19 +322,28 @@ impl Machine {
     }
 
     fn skip_reason(&self, phase: Phase) -> Option<String> {
+        let is_directory = self.blueprint.origin == Origin::Directory;
         match phase {
-            Phase::FenceTarget | Phase::FenceSource => {
+            Phase::FenceTarget | Phase::FenceSource if !self.is_fenced_fully() => {
                 Some("--fence=pause: the pause and the watch are the only fence".to_owned())
             }
-            Phase::PreCopy => Some("needs a fenced target".to_owned()),
-            Phase::Quiesce if self.blueprint.origin == Origin::Directory => {
+            Phase::PreCopy | Phase::Quiesce | Phase::FenceSource | Phase::Snapshot | Phase::Prepare
+                if self.gone.source =>
+            {
+                Some("the source is attested dead: what the target keeps of it counts".to_owned())
+            }
+            Phase::PreCopy if !self.options.terms.pre_copy => Some("--no-pre-copy".to_owned()),
+            Phase::PreCopy if !self.is_fenced_fully() => Some("needs a fenced target".to_owned()),
+            Phase::PreCopy | Phase::FenceSource | Phase::Quiesce if is_directory => {
                 Some("the source is a directory: nobody acts there".to_owned())
             }
-            Phase::Retire if self.blueprint.origin == Origin::Directory => {
-                Some("the source is a directory: it stays as it is".to_owned())
+            Phase::Prepare if is_directory => {
+                Some("the source is a directory: it promises nothing".to_owned())
             }
-            Phase::Retire if self.options.retire == Retire::Keep => {
-                Some("--retire=keep: the source's objects stay, paused".to_owned())
+            Phase::Retire if is_directory => Some("the source is a directory: it stays as it is".to_owned()),
+            Phase::Retire if self.gone.source => Some("the source cannot be reached".to_owned()),
+            Phase::Retire if self.options.terms.retire == Retire::Keep => {
+                Some("--retire=keep: the source's objects stay until `finalize`".to_owned())
             }
             _ => None,
         }
@@ -264,18 +351,16 @@ impl Machine {
 
     fn begin(&mut self, phase: Phase) {
         match phase {
-            Phase::Plan | Phase::FenceTarget | Phase::PreCopy | Phase::FenceSource => {}
-            Phase::Lock => {
-                self.push(Step::Record(Side::Source, RecordState::Locked));
-                self.push(Step::Record(Side::Target, RecordState::Locked));
-                self.pending = 2;
-            }
+            Phase::Plan => {}
+            Phase::Lock => self.begin_lock(),
+            Phase::FenceTarget => self.begin_fence(Side::Target),
             Phase::Quiesce => self.begin_quiesce(),
+            Phase::FenceSource => self.begin_fence(Side::Source),
             Phase::Snapshot => self.push(Step::Snapshot),
-            Phase::Stage => self.begin_stage(),
+            Phase::PreCopy | Phase::Stage => self.begin_stage(),
             Phase::Verify => self.begin_verify(),
-            Phase::Prepare => self.push(Step::Record(Side::Source, RecordState::Prepared)),
-            Phase::Commit => self.push(Step::Record(Side::Target, RecordState::Committed)),
+            Phase::Prepare => self.begin_prepare(),
+            Phase::Commit => self.begin_commit(),
             Phase::Activate => self.begin_activate(),
             Phase::Observe => self.begin_observe(),
             Phase::Retire => self.push(Step::LastLook),
@@ -319,7 +404,7 @@ impl Machine {
     /// The phase cannot go on.
     fn fail(&mut self, cause: String) {
         if self.failing.is_none() {
-            self.failing = Some(Failure { phase: self.phase, cause, interrupted: false });
+            self.failing = Some(Failure { phase: self.phase, cause, why: Why::Failed });
         }
         self.fail_when_idle();
     }
@@ -336,22 +421,47 @@ impl Machine {
             return;
         }
         let Some(failure) = self.failing.take() else { return };
-        if self.rollback.is_some() {
-            self.end = Some(End::Suspended {
-                phase: failure.phase,
-                cause: format!("the rollback could not finish: {}", failure.cause),
-            });
+        self.script = None;
+        let Failure { phase, cause, why } = failure;
+        if let Some(rollback) = &self.rollback {
+            let cause = match why {
+                Why::Failed => format!("the rollback could not finish: {cause}"),
+                Why::Interrupted | Why::Deposed => cause,
+            };
+            let phase = rollback.phase();
+            self.end = Some(self.suspended(phase, cause, why));
             return;
         }
-        let Failure { phase, cause, interrupted } = failure;
-        match self.phase.reversal() {
-            Reversal::Nothing => self.end = Some(End::Failed { cause }),
-            Reversal::Rollback => self.begin_rollback(phase, cause, interrupted),
-            Reversal::InDoubt => self.end = Some(End::InDoubt { cause }),
-            Reversal::Forward if self.phase == Phase::Activate => {
-                self.end = Some(End::Suspended { phase, cause });
+        let may_suspend = self.blueprint.origin == Origin::Cluster;
+        self.end = Some(match (self.phase.reversal(), why) {
+            (Reversal::Nothing, _) => End::Failed { cause },
+            (Reversal::Rollback, Why::Failed) if self.options.on_failure == OnFailure::Rollback => {
+                return self.begin_rollback(phase, cause);
             }
-            Reversal::Forward => self.end = Some(End::CleanupPending { cause }),
+            (Reversal::Rollback, Why::Failed | Why::Interrupted) if !may_suspend => {
+                return self.begin_rollback(phase, cause);
+            }
+            (Reversal::InDoubt, Why::Failed) => End::InDoubt { cause },
+            (Reversal::Forward, Why::Failed) if self.open => End::CleanupPending { cause },
+            (Reversal::Rollback | Reversal::InDoubt | Reversal::Forward, why) => {
+                self.suspended(phase, cause, why)
+            }
+        });
+    }
+
+    fn suspended(&self, phase: Phase, cause: String, why: Why) -> End {
+        End::Suspended { phase, cause, interrupted: why == Why::Interrupted, active: self.active() }
+    }
+
+    /// Which side may act now, as far as is known.
+    fn active(&self) -> Active {
+        if self.open {
+            return Active::Target;
+        }
+        match (&self.rollback, self.phase) {
+            (Some(rollback), _) if rollback.is_source_open() => Active::Source,
+            (None, Phase::Plan | Phase::Lock | Phase::FenceTarget | Phase::PreCopy) => Active::Source,
+            _ => Active::Neither,
         }
     }
 

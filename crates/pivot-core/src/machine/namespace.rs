@@ -84,7 +84,7 @@ impl Machine {
         let asked: Vec<_> = self.stage.asked_namespaces.iter().cloned().collect();
         self.rollback_mut().namespaces.left = asked.len();
         if asked.is_empty() {
-            self.push(Step::Survey);
+            return self.target_clear();
         }
         for key in asked {
             self.push(Step::LookUpNamespace(key));
@@ -153,7 +153,7 @@ impl Machine {
         let namespaces = &mut self.rollback_mut().namespaces;
         namespaces.left -= 1;
         if namespaces.left == 0 {
-            self.push(Step::Survey);
+            self.target_clear();
         }
     }
 }

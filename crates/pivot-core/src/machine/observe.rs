@@ -9,10 +9,12 @@ use super::effect::{Op, Outcome, RefusalClass, Revision, Seen, Write};
 use super::notice::Side;
 use super::quiesce::guarded;
 use super::retry::Tries;
+use super::script::Then;
 use super::stage::Item;
 use super::step::Step;
 use crate::object::{Manifest, ObjectKey};
 use crate::pause::PauseField;
+use crate::record::Standing;
 use crate::rewrite::OWN_MANAGER;
 
 /// Hosts come first: a Cluster that acts on hosts which stand still does no harm, the other way round it might.
@@ -30,16 +32,32 @@ impl Machine {
         self.open_next_wave(None);
     }
 
+    /// Everything has its original pause value: now the target may act on it. The policy goes last (`lower`).
+    fn let_act(&mut self) {
+        let mut waves = vec![self.own(Side::Target, Standing::Active)];
+        if self.entries.get(Side::Target).fenced {
+            waves.extend(self.lower(Side::Target));
+        }
+        waves.push(self.save(Side::Target));
+        self.play(waves, Then::Activated);
+    }
+
+    pub(super) fn activated(&mut self) {
+        self.open = true;
+        let count = self.stage.items().iter().filter(|item| self.original_pause(item).is_some()).count();
+        self.advance(format!("{count} objects unpaused"));
+    }
+
     /// Original pause values go to what came unpaused from the source, wave after wave.
     fn open_next_wave(&mut self, after: Option<u8>) {
-        let items =
-            self.stage.items().iter().filter(|item| !item.foreign && self.original_pause(item).is_some());
+        let items = self
+            .stage
+            .items()
+            .iter()
+            .filter(|item| !item.foreign && !item.opened && self.original_pause(item).is_some());
         let to_open: Vec<_> = items.map(|item| item.key.clone()).collect();
         let next = to_open.iter().map(wave).filter(|wave| after.is_none_or(|after| *wave > after)).min();
-        let Some(next) = next else {
-            self.advance(format!("{} objects unpaused", to_open.len()));
-            return;
-        };
+        let Some(next) = next else { return self.let_act() };
         let keys: Vec<_> = to_open.into_iter().filter(|key| wave(key) == next).collect();
         self.pending = keys.len();
         for key in keys {
@@ -123,7 +141,8 @@ impl Machine {
             other => return self.refused("listing the target", other),
         };
         let by_key: HashMap<&ObjectKey, &Seen> = seen.iter().map(|seen| (&seen.key, seen)).collect();
-        let unwell = self.stage.items().iter().filter(|item| {
+        // What another run already missed is told; controllers of the target may have removed it since.
+        let unwell = self.stage.items().iter().filter(|item| item.target.is_some()).filter(|item| {
             let found = by_key.get(&item.key);
             !found.is_some_and(|seen| {
                 !seen.terminating && item.target.as_ref().is_some_and(|t| t.uid == seen.uid)

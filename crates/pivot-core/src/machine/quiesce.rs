@@ -8,12 +8,15 @@ use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::notice::{Notice, Side};
 use super::observe::describe_pause;
 use super::retry::Tries;
+use super::script::Then;
 use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::BLOCK_MOVE;
 use crate::inventory::{Inventory, Object};
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
+use crate::plan::Origin;
+use crate::record::Pause;
 use crate::rewrite::OWN_MANAGER;
 use crate::select::Action;
 
@@ -29,26 +32,77 @@ pub(super) struct Paused {
     uid: Uid,
     /// Revision that must hold for the pause, then the one it made.
     resource_version: String,
-    done: bool,
+    progress: Progress,
+}
+
+/// How far a pause is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// To be set.
+    Open,
+    /// The value before turned out to be another one: that is saved first.
+    Unsaved,
+    /// Set, by us or by somebody else.
+    Set,
 }
 
 impl Machine {
-    /// Original values are saved before anything is paused.
-    pub(super) fn begin_quiesce(&mut self) {
+    /// What is going to be paused, with the values before.
+    pub(super) fn note_pauses(&mut self) {
+        if self.blueprint.origin == Origin::Directory {
+            return;
+        }
         let paused = |object: &Object, field: PauseField| Paused {
             field,
             original: field.read(&object.manifest),
             uid: object.uid.clone(),
             resource_version: object.manifest.resource_version().to_owned(),
-            done: false,
+            progress: Progress::Open,
         };
         let todo: Vec<_> = self
             .blueprint
             .to_pause()
             .map(|(_, object, field)| (object.key.clone(), paused(object, field)))
             .collect();
-        for (key, paused) in todo {
-            self.paused.insert(key.clone(), paused);
+        self.paused.extend(todo);
+    }
+
+    /// What an earlier run paused, or was about to. An object that is gone, or another one by now, is nobody's concern.
+    pub(super) fn remember_pauses(&mut self, pauses: &[Pause]) {
+        for pause in pauses {
+            let Some(field) = PauseField::of(&pause.key.kind) else { continue };
+            let found = self.blueprint.source.inventory.get(&pause.key);
+            let paused = Paused {
+                field,
+                original: pause.original.clone(),
+                uid: found.map_or_else(|| Uid(String::new()), |object| object.uid.clone()),
+                resource_version: found
+                    .map(|object| object.manifest.resource_version().to_owned())
+                    .unwrap_or_default(),
+                progress: Progress::Set,
+            };
+            self.paused.insert(pause.key.clone(), paused);
+        }
+    }
+
+    /// Original values are saved before anything is paused.
+    pub(super) fn begin_quiesce(&mut self) {
+        self.note_pauses();
+        let waves = vec![self.save(Side::Source)];
+        self.play(waves, Then::PausesSaved);
+    }
+
+    pub(super) fn pauses_saved(&mut self) {
+        let open: Vec<_> = self
+            .paused
+            .iter_mut()
+            .filter(|(_, paused)| paused.progress != Progress::Set)
+            .map(|(key, paused)| {
+                paused.progress = Progress::Open;
+                key.clone()
+            })
+            .collect();
+        for key in open {
             self.push(Step::Pause(key));
         }
         self.quiesced();
@@ -91,10 +145,14 @@ impl Machine {
                     // Somebody paused it in between: that value is the one to come back to.
                     paused.original = now;
                     self.is_paused(&key, &Revision::of(found));
+                } else if now == paused.original {
+                    found.resource_version().clone_into(&mut paused.resource_version);
+                    self.again(Step::Pause(key), tries);
                 } else {
                     paused.original = now;
                     found.resource_version().clone_into(&mut paused.resource_version);
-                    self.again(Step::Pause(key), tries);
+                    paused.progress = Progress::Unsaved;
+                    self.quiesced();
                 }
             }
             _ => self.forget_paused(&key),
@@ -104,7 +162,7 @@ impl Machine {
     fn is_paused(&mut self, key: &ObjectKey, revision: &Revision) {
         let paused = self.paused.get_mut(key).expect("BUG: no such paused object");
         paused.resource_version.clone_from(&revision.resource_version);
-        paused.done = true;
+        paused.progress = Progress::Set;
         self.quiesced();
     }
 
@@ -114,12 +172,17 @@ impl Machine {
     }
 
     fn quiesced(&mut self) {
-        if self.paused.values().all(|paused| paused.done) {
-            if self.awaits_acknowledgement() {
-                self.push(Step::Acknowledge);
-            } else {
-                self.end_quiesce();
-            }
+        if self.is_failing() || self.paused.values().any(|paused| paused.progress == Progress::Open) {
+            return;
+        }
+        // A value before that was found another one must be known to whoever undoes this.
+        let save = self.save(Side::Source);
+        if !save.is_empty() || self.paused.values().any(|paused| paused.progress == Progress::Unsaved) {
+            self.play(vec![save], Then::PausesSaved);
+        } else if self.awaits_acknowledgement() {
+            self.push(Step::Acknowledge);
+        } else {
+            self.end_quiesce();
         }
     }
 

@@ -1,7 +1,8 @@
 //! Removing a set of objects, leaf first: RETIRE in the source, and the way back in the target.
 //!
 //! With the pause as the only fence it is DELETE, then strip: live controllers put finalizers back on an object that is not being
-//! deleted, and the pause annotation stays on it to the end (DESIGN section 2, RETIRE).
+//! deleted, and the pause annotation stays on it to the end. Behind the full fence it is strip, then DELETE: no controller ever
+//! meets a Terminating object, also if the tool dies in between (DESIGN section 2, RETIRE).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -20,6 +21,8 @@ pub(super) struct Entry {
     pub(super) uid: Uid,
     /// Revision that must hold; `None` where only the instance matters.
     pub(super) resource_version: Option<String>,
+    /// Finalizers are to be taken off before the delete.
+    strips_first: bool,
     /// Revision after the delete was accepted.
     stripping: Option<Revision>,
     /// Objects to be gone before this one.
@@ -55,6 +58,7 @@ impl Removal {
             key,
             uid,
             resource_version,
+            strips_first: false,
             stripping: None,
             waits: 0,
             releases: Vec::new(),
@@ -67,6 +71,15 @@ impl Removal {
         }
         let left = entries.len();
         Self { side, entries, left }
+    }
+
+    /// These are stripped before they are deleted.
+    #[must_use]
+    pub(super) fn stripping_first(mut self, holds: impl Fn(&ObjectKey) -> bool) -> Self {
+        for entry in &mut self.entries {
+            entry.strips_first = holds(&entry.key);
+        }
+        self
     }
 
     /// Objects of which no more is known than their owner references; only the instance must hold.
@@ -127,9 +140,12 @@ impl Removal {
     /// The next request for an object.
     pub(super) fn write(&self, index: usize) -> Write {
         let entry = &self.entries[index];
-        let op = match &entry.stripping {
-            None => Op::Delete { uid: entry.uid.clone(), resource_version: entry.resource_version.clone() },
-            Some(revision) => Op::Merge { patch: strip_patch(revision), manager: OWN_MANAGER.to_owned() },
+        let strip =
+            |version: &str| Op::Merge { patch: strip_patch(version), manager: OWN_MANAGER.to_owned() };
+        let op = match (&entry.stripping, &entry.resource_version) {
+            (Some(revision), _) => strip(&revision.resource_version),
+            (None, Some(version)) if entry.strips_first => strip(version),
+            (None, version) => Op::Delete { uid: entry.uid.clone(), resource_version: version.clone() },
         };
         Write { side: self.side, key: entry.key.clone(), op }
     }
@@ -137,6 +153,15 @@ impl Removal {
     /// The delete was accepted, or the object changed while it is stripped.
     pub(super) fn terminating(&mut self, index: usize, revision: Revision) {
         self.entries[index].stripping = Some(revision);
+    }
+
+    /// Its finalizers are off; true where that was what was to be done first.
+    pub(super) fn stripped(&mut self, index: usize, resource_version: &str) -> bool {
+        let first = std::mem::take(&mut self.entries[index].strips_first);
+        if first {
+            self.expect(index, resource_version);
+        }
+        first
     }
 
     /// The revision that must hold is another one.
@@ -184,8 +209,8 @@ impl Removal {
     }
 }
 
-fn strip_patch(revision: &Revision) -> Value {
-    json!({"metadata": {"resourceVersion": revision.resource_version, "finalizers": null}})
+fn strip_patch(resource_version: &str) -> Value {
+    json!({"metadata": {"resourceVersion": resource_version, "finalizers": null}})
 }
 
 /// Keeps links in the order in which a depth-first walk meets them, without those that close a cycle.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Extent, Outcome, RefusalClass, Revision};
 use super::notice::{Notice, Side};
-use super::record::Committed;
+use super::proof::Committed;
 use super::removal::Removal;
 use super::retry::Tries;
 use super::step::Step;
 use super::{Machine, Phase};
 use crate::content::{comparable, differences};
-use crate::object::Manifest;
+use crate::object::{Manifest, ObjectKey};
 use crate::select::Action;
 
 impl Machine {
@@ -59,7 +59,12 @@ impl Machine {
             let object = self.blueprint.object(id);
             (object.key.clone(), object.uid.clone(), Some(object.manifest.resource_version().to_owned()))
         });
-        self.removal = Some(Removal::new(Side::Source, entries.collect(), &links));
+        let removal = Removal::new(Side::Source, entries.collect(), &links);
+        let inventory = &self.blueprint.source.inventory;
+        let holds = |key: &ObjectKey| {
+            inventory.get(key).is_some_and(|object| object.manifest.finalizers().next().is_some())
+        };
+        self.removal = Some(if self.is_fenced_fully() { removal.stripping_first(holds) } else { removal });
     }
 
     pub(super) fn removal(&self) -> &Removal {
@@ -82,7 +87,11 @@ impl Machine {
             // A strip that left the object behind answers with it.
             Outcome::Removed | Outcome::Refused { class: RefusalClass::NotFound, .. } => self.gone(entry),
             Outcome::Terminating(revision) => self.strip(entry, revision),
-            Outcome::Written(_) => {
+            Outcome::Written(revision) => {
+                if self.removal_mut().stripped(entry, &revision.resource_version) {
+                    self.again(Step::Remove(entry), tries);
+                    return;
+                }
                 self.look_again(Step::Remove(entry), tries, "still there after its finalizers were removed");
             }
             Outcome::Refused { class: RefusalClass::Conflict, message, .. } => {
@@ -115,6 +124,10 @@ impl Machine {
             self.keep(entry, "changed in the source after the snapshot");
             return;
         }
+        // The answer to the strip was lost, or an earlier run got that far.
+        if found.finalizers().next().is_none() {
+            self.removal_mut().stripped(entry, found.resource_version());
+        }
         self.removal_mut().expect(entry, found.resource_version());
         self.again(Step::Remove(entry), tries);
     }
@@ -122,7 +135,14 @@ impl Machine {
     fn says_the_same(&self, found: &Manifest) -> bool {
         let Some(known) = self.blueprint.source.inventory.find_uid(&found.uid()) else { return false };
         let known = &self.blueprint.object(known).manifest;
-        differences(&comparable(known, known.generation()), &comparable(found, found.generation())).is_empty()
+        let mut before = comparable(known, known.generation());
+        if self.is_fenced_fully()
+            && found.finalizers().next().is_none()
+            && let Some(metadata) = before["metadata"].as_object_mut()
+        {
+            metadata.remove("finalizers");
+        }
+        differences(&before, &comparable(found, found.generation())).is_empty()
     }
 
     fn gone(&mut self, entry: usize) {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Machine;
-use super::effect::{Op, Outcome, RecordState, RefusalClass, Write};
+use super::effect::{Op, Outcome, RefusalClass, Write};
 use super::end::End;
+use super::ledger::Doc;
 use super::namespace::Namespaces;
 use super::notice::{Notice, Side};
 use super::observe::describe_pause;
@@ -12,10 +13,12 @@ use super::phase::Phase;
 use super::quiesce::guarded;
 use super::removal::Removal;
 use super::retry::Tries;
+use super::script::Then;
 use super::step::Step;
 use crate::inventory::Inventory;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
+use crate::record::State;
 use crate::rewrite::OWN_MANAGER;
 
 /// A rollback under way.
@@ -23,34 +26,82 @@ use crate::rewrite::OWN_MANAGER;
 pub(super) struct Rollback {
     phase: Phase,
     cause: String,
-    interrupted: bool,
     /// Objects to be restored in the source, as they were read.
     restoring: BTreeMap<ObjectKey, Manifest>,
     pending: usize,
     pub(super) namespaces: Namespaces,
-    records: usize,
+    /// True from where the source may act again.
+    source_open: bool,
+}
+
+impl Rollback {
+    /// The phase that failed.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(super) fn is_source_open(&self) -> bool {
+        self.source_open
+    }
 }
 
 impl Machine {
-    pub(super) fn begin_rollback(&mut self, phase: Phase, cause: String, interrupted: bool) {
+    /// First it is written down that nothing goes forward any more: in the target, where it could have been decided there (R2),
+    /// then in the source, against which every other coordinator loses (R1).
+    pub(super) fn begin_rollback(&mut self, phase: Phase, cause: String) {
         self.notices.push(Notice::RollingBack { phase, cause: cause.clone() });
         self.removal = None;
+        self.entries.cause = Some(cause.clone());
+        let was_prepared = self.is_prepared();
         self.rollback = Some(Rollback {
             phase,
             cause,
-            interrupted,
             restoring: BTreeMap::new(),
             pending: 0,
             namespaces: Namespaces::default(),
-            records: 0,
+            source_open: false,
         });
         self.push(Step::Unwatch);
-        // The target is cleaned first: the source must not act while anything of ours could act beside it. The phase does not tell
-        // whether anything is there: a change in the source leads back from STAGE and VERIFY.
-        if self.stage.items.is_empty() {
+        let mut waves = Vec::new();
+        if was_prepared && self.is_recorded(Side::Target) {
+            waves.push(self.enter(Side::Target, State::Aborted));
+        }
+        if self.is_recorded(Side::Source) {
+            waves.push(self.enter(Side::Source, State::Aborting));
+        }
+        // Another coordinator's policy would refuse our own writes.
+        if self.ledger.has(Side::Target, Doc::Policy) {
+            waves.extend(self.raise_again(Side::Target));
+        }
+        self.play(waves, Then::Aborting);
+    }
+
+    /// The target is cleaned first: the source must not act while anything of ours could act beside it. The phase does not tell
+    /// whether anything is there: a change in the source leads back from STAGE and VERIFY.
+    pub(super) fn clear_target(&mut self) {
+        if self.gone.target {
+            self.target_clear();
+        } else if self.stage.items.is_empty() && self.reach.kinds.is_empty() {
             self.drop_namespaces();
         } else {
             self.push(Step::Sweep);
+        }
+    }
+
+    /// Nothing staged is left.
+    pub(super) fn target_clear(&mut self) {
+        let mut waves = self.lower(Side::Target);
+        if self.ledger.has(Side::Source, Doc::Policy) {
+            waves.extend(self.raise_again(Side::Source));
+        }
+        self.play(waves, Then::TargetCleared);
+    }
+
+    pub(super) fn clear_source(&mut self) {
+        if self.paused.is_empty() || !self.has_side(Side::Source) {
+            self.restored_all();
+        } else {
+            self.push(Step::Survey);
         }
     }
 
@@ -156,17 +207,29 @@ impl Machine {
     }
 
     fn restored_all(&mut self) {
-        self.rollback_mut().records = 2;
-        self.push(Step::Record(Side::Target, RecordState::Aborted));
-        self.push(Step::Record(Side::Source, RecordState::Aborted));
+        let mut waves = self.lower(Side::Source);
+        waves.push(self.disown(Side::Source));
+        let chunks = self.ledger.chunks(Side::Target);
+        waves.push(chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect());
+        waves.push(self.disown(Side::Target));
+        // A target that is only out of reach still has to be cleaned: the record says so until then.
+        if self.is_recorded(Side::Source) && (!self.gone.target || self.gone.target_attested) {
+            waves.push(self.enter(Side::Source, State::Aborted));
+        }
+        waves.push(self.want(Side::Target, Doc::Record, None).into_iter().collect());
+        self.rollback_mut().source_open = true;
+        self.play(waves, Then::RolledBack);
     }
 
-    pub(super) fn rolled_back_record(&mut self) {
+    pub(super) fn rolled_back(&mut self) {
         let rollback = self.rollback_mut();
-        rollback.records -= 1;
-        if rollback.records == 0 {
-            let (phase, cause, interrupted) = (rollback.phase, rollback.cause.clone(), rollback.interrupted);
-            self.end = Some(End::RolledBack { phase, cause, interrupted });
-        }
+        let (phase, cause) = (rollback.phase, rollback.cause.clone());
+        self.end = Some(if self.gone.target && !self.gone.target_attested {
+            let cause = "the source is as it was; the target does not answer and still holds what was staged there, paused"
+                .to_owned();
+            self.suspended(phase, cause, super::Why::Failed)
+        } else {
+            End::RolledBack { phase, cause }
+        });
     }
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::effect::{Outcome, Revision};
+use super::ledger::Doc;
 use super::notice::Side;
 use super::removal::Removal;
+use super::script::Then;
 use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::cannot_stay;
@@ -20,6 +22,8 @@ use crate::kind::GroupKind;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
+use crate::plan::Origin;
+use crate::record::StoredSnapshot;
 use crate::select::Action;
 
 /// An object to be staged.
@@ -36,6 +40,8 @@ pub(super) struct Item {
     pub(super) target: Option<Revision>,
     /// Found in the target and left as it is: a copy that was there before.
     pub(super) foreign: bool,
+    /// It has its original pause value already.
+    pub(super) opened: bool,
     /// Under way, or done.
     pub(super) started: bool,
     /// What depends on it may follow.
@@ -60,6 +66,8 @@ pub(super) struct Stage {
     /// Namespaces that we were to create: those with our mark are ours.
     pub(super) asked_namespaces: BTreeSet<ObjectKey>,
     pub(super) ready: usize,
+    /// True once it is decided for each item what is to be done.
+    pub(super) reconciled: bool,
 }
 
 pub(super) fn namespace_key(name: &str) -> ObjectKey {
@@ -91,9 +99,25 @@ impl Stage {
 }
 
 impl Machine {
-    /// What PLAN saw of the target serves the first time: nothing of this pivot can be there yet, and a name that was taken
-    /// since is refused to the create. Afterwards the target is listed.
+    /// What is about to be created is saved first, and the fences are made to cover it.
     pub(super) fn begin_stage(&mut self) {
+        self.note_asked();
+        self.reach = self.extent();
+        self.stage.reconciled = false;
+        let mut waves = vec![self.save(Side::Target)];
+        waves.extend(self.raise_again(Side::Target));
+        if self.phase == Phase::Stage {
+            waves.extend(self.raise_again(Side::Source));
+        }
+        self.play(waves, Then::ReachSaved);
+    }
+
+    /// What PLAN saw of the target serves the first time: nothing of this pivot can be there that it did not see, and a name that
+    /// was taken since is refused to the create. Afterwards the target is listed.
+    pub(super) fn stage_now(&mut self) {
+        if self.phase == Phase::Stage && !self.gone.source && self.blueprint.origin == Origin::Cluster {
+            self.store_snapshot();
+        }
         match &self.blueprint.target {
             Some(facts) if self.stage.items.is_empty() => {
                 let facts = Arc::clone(facts);
@@ -101,6 +125,31 @@ impl Machine {
             }
             _ => self.push(Step::ListStaged),
         }
+    }
+
+    /// The target keeps what it may need once the source can no longer be asked. Staging goes on meanwhile.
+    fn store_snapshot(&mut self) {
+        let snapshot = StoredSnapshot::of(&self.blueprint, self.pauses());
+        let (mark, chunks) = snapshot.encode(&self.options.pivot_id);
+        let chunks: Vec<Step> = chunks
+            .into_iter()
+            .enumerate()
+            .filter_map(|(number, (_, body))| self.want(Side::Target, Doc::Chunk(number), Some(body)))
+            .collect();
+        self.entries.snapshot = Some(mark);
+        let mark = self.save(Side::Target);
+        self.play(vec![chunks, mark], Then::SnapshotStored);
+    }
+
+    /// Namespaces that are not in the target: those of them that carry our mark are ours to remove.
+    pub(super) fn note_asked(&mut self) {
+        let known = self.blueprint.target.as_ref().map(|target| &target.namespaces);
+        let missing = self.blueprint.staged_namespaces().into_iter().filter(|name| {
+            !self.stage.known_namespaces.contains(*name)
+                && !known.is_some_and(|known| known.contains_key(*name))
+        });
+        let missing: Vec<_> = missing.map(namespace_key).collect();
+        self.stage.asked_namespaces.extend(missing);
     }
 
     pub(super) fn settle_list_staged(&mut self, outcome: Outcome) {
@@ -143,13 +192,16 @@ impl Machine {
                 self.start_item(index);
             }
         }
+        self.stage.reconciled = true;
         self.staged_all();
     }
 
     /// Ends STAGE once everything is complete and nothing superfluous is left.
     pub(super) fn staged_all(&mut self) {
         let cleaned = self.removal.as_ref().is_none_or(Removal::is_finished);
-        if self.phase != Phase::Stage
+        if !matches!(self.phase, Phase::PreCopy | Phase::Stage)
+            || self.script.is_some()
+            || !self.stage.reconciled
             || self.stage.ready < self.stage.items.len()
             || !cleaned
             || self.is_failing()
@@ -157,14 +209,14 @@ impl Machine {
             return;
         }
         self.removal = None;
-        if self.dirty.is_empty() {
+        if self.dirty.is_empty() || self.phase == Phase::PreCopy {
             self.advance(format!("{} objects are complete in the target", self.stage.ready));
         } else {
             self.resnapshot();
         }
     }
 
-    fn build_items(&mut self) {
+    pub(super) fn build_items(&mut self) {
         let blueprint = &self.blueprint;
         let mut known: HashSet<String> =
             blueprint.target.as_ref().map(|t| t.namespaces.keys().cloned().collect()).unwrap_or_default();
@@ -190,6 +242,7 @@ impl Machine {
                 deferred,
                 target: None,
                 foreign: false,
+                opened: false,
                 started: false,
                 released: false,
                 ready: false,

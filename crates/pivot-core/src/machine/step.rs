@@ -2,15 +2,27 @@
 
 use std::time::Duration;
 
-use super::effect::{Act, Outcome, RecordState, RefusalClass};
+use super::Machine;
+use super::effect::{Act, Onlooker, Outcome, RefusalClass};
+use super::ledger::Doc;
 use super::notice::Side;
 use super::retry::Tries;
-use super::{Machine, Phase};
 use crate::object::{Manifest, ObjectKey};
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Record(Side, RecordState),
+    /// A record, a chunk of the snapshot, the policy.
+    Doc(Side, Doc),
+    /// Does the fence hold?
+    Canary(Side, Onlooker),
+    /// A Lease or Deployment is taken by the fence.
+    Hold(Side, usize),
+    /// Can its former holder still act?
+    Idle(Side, usize),
+    /// It is given back.
+    Free(Side, usize),
+    /// After the commit, in another run: what is in the target.
+    Rejoin,
     Pause(ObjectKey),
     Acknowledge,
     Snapshot,
@@ -70,7 +82,10 @@ impl Step {
     pub(super) fn is_write(&self) -> bool {
         match self {
             Self::Delayed(_, step) => step.is_write(),
-            Self::Pause(_)
+            Self::Doc(..)
+            | Self::Hold(..)
+            | Self::Free(..)
+            | Self::Pause(_)
             | Self::Namespace(_)
             | Self::Create(_)
             | Self::Replace(_)
@@ -80,7 +95,9 @@ impl Step {
             | Self::Remove(_)
             | Self::Restore(_)
             | Self::DropNamespace(_) => true,
-            Self::Record(..)
+            Self::Canary(..)
+            | Self::Idle(..)
+            | Self::Rejoin
             | Self::Acknowledge
             | Self::Snapshot
             | Self::Watch
@@ -103,11 +120,17 @@ impl Machine {
     /// What a step asks to be done.
     pub(super) fn act(&self, step: &Step) -> Act {
         match step {
-            Step::Record(side, state) => Act::Record { side: *side, state: *state },
+            Step::Doc(side, doc) => Act::Write(self.doc_write(*side, *doc)),
+            Step::Canary(side, onlooker) => Act::Canary { side: *side, onlooker: onlooker.clone() },
+            Step::Hold(side, index) => Act::Write(self.hold_write(*side, *index)),
+            Step::Idle(side, index) => self.idle_act(*side, *index),
+            Step::Free(side, index) => Act::Write(self.free_write(*side, *index)),
             Step::Acknowledge | Step::Snapshot | Step::Survey => Act::Inventory,
             Step::Watch => Act::Watch(self.watch_versions()),
             Step::Unwatch => Act::Unwatch,
-            Step::ListStaged | Step::ListTarget | Step::Sweep => Act::ListTarget(self.extent()),
+            Step::ListStaged | Step::ListTarget | Step::Sweep | Step::Rejoin => {
+                Act::ListTarget(self.extent())
+            }
             Step::GlanceSource | Step::LastLook => {
                 Act::Glance { side: Side::Source, extent: self.everything() }
             }
@@ -131,7 +154,12 @@ impl Machine {
 
     pub(super) fn side_of(&self, step: &Step) -> Side {
         match step {
-            Step::Record(side, _) | Step::ReadBack { side, .. } => *side,
+            Step::Doc(side, _)
+            | Step::Canary(side, _)
+            | Step::Hold(side, _)
+            | Step::Idle(side, _)
+            | Step::Free(side, _)
+            | Step::ReadBack { side, .. } => *side,
             Step::Delayed(_, step) => self.side_of(step),
             Step::Remove(_) => self.removal().side(),
             Step::Pause(_)
@@ -144,6 +172,7 @@ impl Machine {
             | Step::Survey
             | Step::Restore(_) => Side::Source,
             Step::ListStaged
+            | Step::Rejoin
             | Step::Namespace(_)
             | Step::Create(_)
             | Step::Replace(_)
@@ -171,11 +200,16 @@ impl Machine {
             | Step::DropNamespace(key)
             | Step::ReadBack { key, .. } => key.clone(),
             Step::Namespace(name) => super::stage::namespace_key(name),
+            Step::Doc(_, doc) => self.doc_key(*doc),
+            Step::Hold(side, index) | Step::Idle(side, index) | Step::Free(side, index) => {
+                self.captures[side][*index].key.clone()
+            }
             Step::Create(item) | Step::Replace(item) | Step::Status(item) | Step::Seal(item) => {
                 self.stage.item(*item).key.clone()
             }
             Step::Remove(entry) => self.removal().entry(*entry).key.clone(),
-            Step::Record(..)
+            Step::Canary(..)
+            | Step::Rejoin
             | Step::Acknowledge
             | Step::Snapshot
             | Step::Watch
@@ -195,8 +229,13 @@ impl Machine {
         match step {
             Step::Delayed(_, step) => self.describe(step),
             Step::ReadBack { key, .. } | Step::LookUpNamespace(key) => format!("reading {key}"),
-            Step::Record(..) => "writing the record".to_owned(),
-            Step::Acknowledge
+            Step::Doc(..) => format!("writing {}", self.key_of(step)),
+            Step::Canary(..) => "trying the fence".to_owned(),
+            Step::Hold(..) => format!("taking {}", self.key_of(step)),
+            Step::Idle(..) => format!("waiting for the holder of {}", self.key_of(step)),
+            Step::Free(..) => format!("giving back {}", self.key_of(step)),
+            Step::Rejoin
+            | Step::Acknowledge
             | Step::Snapshot
             | Step::GlanceSource
             | Step::LastLook
@@ -227,10 +266,12 @@ impl Machine {
                 Outcome::Read(found) => self.read_back(*of, tries, found.map(|boxed| *boxed)),
                 other => self.refused("reading back", other),
             },
-            Step::Record(side, state) => match outcome {
-                Outcome::Recorded => self.recorded(side, state),
-                other => self.refused("writing the record", other),
-            },
+            Step::Doc(side, doc) => self.settle_doc(side, doc, tries, outcome),
+            Step::Canary(side, onlooker) => self.settle_canary(side, onlooker, outcome),
+            Step::Hold(side, index) => self.settle_hold(side, index, tries, outcome),
+            Step::Idle(side, index) => self.settle_idle(side, index, outcome),
+            Step::Free(side, index) => self.settle_free(side, index, tries, outcome),
+            Step::Rejoin => self.settle_rejoin(outcome),
             Step::Pause(key) => self.settle_pause(key, tries, outcome),
             Step::Acknowledge => self.settle_acknowledge(outcome),
             Step::Snapshot => self.settle_snapshot(outcome),
@@ -261,6 +302,9 @@ impl Machine {
     fn read_back(&mut self, step: Step, tries: Tries, found: Option<Manifest>) {
         match step {
             Step::Delayed(_, step) => self.read_back(*step, tries, found),
+            Step::Doc(side, doc) => self.read_back_doc(side, doc, tries, found.as_ref()),
+            Step::Hold(side, index) => self.read_back_hold(side, index, tries, found.as_ref()),
+            Step::Free(side, index) => self.read_back_free(side, index, tries, found.as_ref()),
             Step::Pause(key) => self.read_back_pause(key, tries, found.as_ref()),
             Step::Namespace(name) => self.read_back_namespace(&name, tries, found.as_ref()),
             Step::Create(item) => self.read_back_create(item, tries, found.as_ref()),
@@ -309,28 +353,5 @@ impl Machine {
             other => format!("BUG: {what} was answered by {other:?}"),
         };
         self.fail(cause);
-    }
-
-    fn recorded(&mut self, side: Side, state: RecordState) {
-        match (self.phase, state) {
-            (Phase::Lock, RecordState::Locked) => {
-                self.pending -= 1;
-                if self.pending == 0 {
-                    self.advance("both clusters are taken".to_owned());
-                }
-            }
-            // A change after VERIFY. Prepared, the source may act again only once the target's record says that it may.
-            (Phase::Prepare, RecordState::Prepared) if !self.dirty.is_empty() => {
-                self.push(Step::Record(Side::Target, RecordState::Aborted));
-            }
-            (Phase::Prepare, RecordState::Prepared) => {
-                self.advance("the source waits for the target's answer".to_owned());
-            }
-            (Phase::Commit, RecordState::Committed) => {
-                self.committed = Some(super::record::Committed::new_from_record());
-                self.advance("the pivot is decided".to_owned());
-            }
-            _ => self.settle_end_record(side, state),
-        }
     }
 }

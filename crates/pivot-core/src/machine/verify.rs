@@ -10,8 +10,11 @@ use crate::object::{Manifest, ObjectKey, Uid};
 
 impl Machine {
     pub(super) fn begin_verify(&mut self) {
-        self.pending = 2;
-        self.push(Step::GlanceSource);
+        self.pending = 1;
+        if !self.gone.source {
+            self.pending = 2;
+            self.push(Step::GlanceSource);
+        }
         self.push(Step::ListTarget);
     }
 

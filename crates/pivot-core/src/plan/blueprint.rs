@@ -15,6 +15,7 @@ use crate::inventory::{Inventory, Object, ObjectId};
 use crate::kind::{GroupKind, KindCatalog, Scope};
 use crate::link::{LinkRole, LinkRules, Links};
 use crate::machine::{Extent, Side};
+use crate::object::ObjectKey;
 use crate::pause::PauseField;
 use crate::select::{Action, Request, Selection};
 
@@ -34,6 +35,8 @@ pub enum Origin {
 pub struct Blueprint {
     /// What the source is.
     pub origin: Origin,
+    /// The pivot that is taken up again: what it staged already is no conflict.
+    pub pivot: Option<String>,
     /// The source as it was listed.
     pub source: SourceFacts,
     /// The target as it was listed; absent where none was given.
@@ -72,7 +75,21 @@ impl Blueprint {
         let staged = selection.staged();
         let order = CreationOrder::new(inventory, &graph, &staged);
         let origin = Origin::Cluster;
-        Self { origin, source, target, rules, request, versions, links, graph, selection, staged, order }
+        let pivot = None;
+        Self {
+            origin,
+            pivot,
+            source,
+            target,
+            rules,
+            request,
+            versions,
+            links,
+            graph,
+            selection,
+            staged,
+            order,
+        }
     }
 
     /// Decides about a directory: everything in it, in the versions in which it is written.
@@ -89,12 +106,61 @@ impl Blueprint {
         let order = CreationOrder::new(inventory, &graph, &staged);
         let versions = Self::versions(&inventory.kinds, None);
         let (origin, request) = (Origin::Directory, Request::default());
-        Self { origin, source, target, rules, request, versions, links, graph, selection, staged, order }
+        let pivot = None;
+        Self {
+            origin,
+            pivot,
+            source,
+            target,
+            rules,
+            request,
+            versions,
+            links,
+            graph,
+            selection,
+            staged,
+            order,
+        }
+    }
+
+    /// What was decided, of the objects that a snapshot keeps.
+    pub fn of_snapshot(
+        source: SourceFacts,
+        target: Option<Arc<TargetFacts>>,
+        rules: Arc<LinkRules>,
+        versions: BTreeMap<GroupKind, String>,
+        actions: &BTreeMap<ObjectKey, Action>,
+    ) -> Self {
+        let inventory = &source.inventory;
+        let links = Links::resolve(&rules, inventory);
+        let graph = Graph::new(inventory.len(), &links);
+        let selection = Selection::of_snapshot(inventory, &graph, actions);
+        let staged = selection.staged();
+        let order = CreationOrder::new(inventory, &graph, &staged);
+        let (origin, request, pivot) = (Origin::Cluster, Request::default(), None);
+        Self {
+            origin,
+            pivot,
+            source,
+            target,
+            rules,
+            request,
+            versions,
+            links,
+            graph,
+            selection,
+            staged,
+            order,
+        }
     }
 
     /// Decides again about the source as it is now; everything else stays.
     #[must_use]
     pub fn renewed(&self, inventory: Inventory) -> Self {
+        Self { pivot: self.pivot.clone(), ..self.renewed_whole(inventory) }
+    }
+
+    fn renewed_whole(&self, inventory: Inventory) -> Self {
         let source = SourceFacts { inventory, ..self.source.clone_without_inventory() };
         if self.origin == Origin::Directory {
             return Self::of_directory(source, self.target.clone(), Arc::clone(&self.rules));

@@ -4,7 +4,7 @@ mod closure;
 mod never;
 mod verdict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use never::NeverMoved;
 pub use verdict::{Action, Reason, Verdict};
@@ -13,6 +13,7 @@ use crate::graph::Graph;
 use crate::inventory::{Inventory, Object, ObjectId};
 use crate::kind::{GroupKind, MOVE_HIERARCHY_LABEL, MOVE_LABEL};
 use crate::link::LinkRules;
+use crate::object::ObjectKey;
 
 /// What the user asked to pivot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,17 @@ impl Selection {
         let judge = |object: &Object| match never::judge(object) {
             Some(never) => Verdict { action: Action::Skip, reason: Reason::Never(never) },
             None => Verdict { action: Action::Copy, reason: Reason::InDirectory },
+        };
+        let verdicts: Vec<_> = inventory.iter().map(|(_, object)| judge(object)).collect();
+        let groups = group_by_cluster(inventory, graph, &verdicts);
+        Self { verdicts, groups }
+    }
+
+    /// What was decided about the objects of a snapshot, by the record of it.
+    pub fn of_snapshot(inventory: &Inventory, graph: &Graph, actions: &BTreeMap<ObjectKey, Action>) -> Self {
+        let judge = |object: &Object| {
+            let action = actions.get(&object.key).copied().unwrap_or(Action::Keep);
+            Verdict { action, reason: Reason::InSnapshot }
         };
         let verdicts: Vec<_> = inventory.iter().map(|(_, object)| judge(object)).collect();
         let groups = group_by_cluster(inventory, graph, &verdicts);

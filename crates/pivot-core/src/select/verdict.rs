@@ -51,6 +51,8 @@ pub enum Reason {
     Owns(ObjectKey),
     /// Copied because it stands in the directory that is read.
     InDirectory,
+    /// The record of the pivot says so.
+    InSnapshot,
     /// Copied because it is cluster-scoped; the reason for which it is needed at all.
     ClusterScoped(Box<Self>),
     /// Copied because its namespace is not selected; the reason for which it is needed at all.
@@ -78,6 +80,7 @@ impl fmt::Display for Reason {
             Self::NeededBy(user, rule) => write!(f, "needed by {user} ({rule})"),
             Self::Owns(owned) => write!(f, "owns {owned}"),
             Self::InDirectory => f.write_str("stands in the directory"),
+            Self::InSnapshot => f.write_str("was decided when the pivot began"),
             Self::ClusterScoped(why) => write!(f, "{why}; cluster-scoped, so the source keeps its own"),
             Self::OutsideNamespaces(why) => {
                 write!(f, "{why}; outside the selected namespaces, so the source keeps its own")

@@ -11,7 +11,7 @@ use super::folder::Folder;
 use super::{DirectoryError, Teller, blocking};
 use crate::cluster::Cluster;
 use crate::event::Listener;
-use crate::run::{PATIENCE, RunOptions, run_directory};
+use crate::run::{Driver, OnFailure, PATIENCE, RunOptions, run_directory};
 use crate::survey::{DirectoryRefused, DirectorySurvey, Options, survey_directory};
 
 /// A directory that was read, and what the target says of it.
@@ -45,6 +45,7 @@ impl Import {
         self,
         target: Cluster,
         pivot_id: &str,
+        driver: Driver,
         interrupt: CancellationToken,
         listener: Listener<'_>,
     ) -> End {
@@ -55,8 +56,13 @@ impl Import {
         let options = RunOptions {
             pivot_id: pivot_id.to_owned(),
             retire: Retire::Keep,
+            pre_copy: false,
+            // Without its files nothing can go on with an import: it is undone.
+            on_failure: OnFailure::Rollback,
             patience: PATIENCE,
             survey: self.options,
+            links: Vec::new(),
+            driver,
         };
         run_directory(self.survey, target, options, interrupt, teller.listener).await
     }
@@ -105,6 +111,7 @@ pub async fn import(
     target: &Cluster,
     options: &Options,
     pivot_id: &str,
+    driver: Driver,
     interrupt: CancellationToken,
     listener: Listener<'_>,
 ) -> Result<End, DirectoryError> {
@@ -112,5 +119,5 @@ pub async fn import(
     if import.report().errors().next().is_some() {
         return Err(DirectoryError::Checks { findings: import.report().findings.clone() });
     }
-    Ok(import.run(target.clone(), pivot_id, interrupt, listener).await)
+    Ok(import.run(target.clone(), pivot_id, driver, interrupt, listener).await)
 }

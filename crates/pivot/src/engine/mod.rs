@@ -5,20 +5,27 @@
 mod perform;
 mod watches;
 
+use std::time::Duration;
+
 use futures::stream::{FuturesUnordered, StreamExt};
-use pivot_core::machine::{End, Machine};
-use tokio::time::Instant;
+use pivot_core::machine::{End, Machine, Notice};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::perform::Performer;
-pub(crate) use self::perform::{Sides, Source};
+pub(crate) use self::perform::{Guise, Sides, Source, Target};
 use self::watches::Sighting;
+use crate::coordinator::Seat;
 use crate::event::{Event, Listener};
 
-/// Runs a machine to its end. `interrupt` asks it to stop; it then goes back, or on where there is no way back.
+/// Limit of the question whether the seat is still ours.
+const RECLAIM: Duration = Duration::from_secs(5);
+
+/// Runs a machine to its end. `interrupt` asks it to stop; it then stands still, or goes back where nothing could take it up again.
 pub(crate) async fn drive(
     mut machine: Machine,
     sides: Sides,
+    seat: &Seat,
     concurrency: usize,
     interrupt: CancellationToken,
     listener: Listener<'_>,
@@ -27,6 +34,8 @@ pub(crate) async fn drive(
     let (performer, mut sightings) = Performer::new(sides);
     let mut running = FuturesUnordered::new();
     let mut interrupted = false;
+    let mut deposed = false;
+    let mut keep = std::pin::pin!(seat.keep());
     loop {
         for notice in machine.notices() {
             listener(Event { elapsed: started.elapsed(), notice });
@@ -36,6 +45,16 @@ pub(crate) async fn drive(
             drop(running);
             performer.stop().await;
             return end;
+        }
+        // A process that was stopped for a while must not write before it knows that nobody took its place. A server that does not
+        // answer takes no writes either.
+        if !deposed
+            && !seat.is_held()
+            && let Ok(Err(lost)) = timeout(RECLAIM, seat.reclaim()).await
+        {
+            deposed = true;
+            machine.depose(lost.to_string());
+            continue;
         }
         for effect in machine.next(concurrency.max(1).saturating_sub(running.len())) {
             running.push(performer.perform(effect));
@@ -51,7 +70,16 @@ pub(crate) async fn drive(
                 interrupted = true;
                 machine.interrupt();
             }
+            lost = &mut keep, if !deposed => {
+                deposed = true;
+                machine.depose(lost.to_string());
+            }
             Some((id, outcome)) = running.next() => machine.apply(id, outcome),
         }
     }
+}
+
+/// Words for what nobody but the seat knows.
+pub(crate) fn waiting(waiting: &crate::coordinator::Waiting) -> Notice {
+    Notice::Waiting { what: waiting.to_string(), objects: Vec::new() }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use pivot_core::fence::Identity;
 use pivot_core::inventory::{Inventory, Object};
 use pivot_core::kind::{GroupKind, KindInfo, Scope};
-use pivot_core::machine::{Act, Effect, EffectId, Extent, Outcome, Seen, Side};
+use pivot_core::machine::{Act, Effect, EffectId, Extent, Onlooker, Outcome, Seen, Side};
 use pivot_core::object::ObjectKey;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
@@ -14,9 +15,8 @@ use tokio::time::sleep;
 use super::watches::{Sighting, Watches};
 use crate::cluster::discovery::Discovery;
 use crate::cluster::inventory::ListPosition;
-use crate::cluster::{Cluster, read_failure};
-use crate::store::LocalRecords;
-use crate::survey::{self, Options, SurveyError, extent_lists, list_extent, namespace_kind};
+use crate::cluster::{CanaryOutcome, Cluster, read_failure, well_known};
+use crate::survey::{self, Options, SurveyError, extent_lists, list_extent};
 
 /// Where the objects come from.
 pub(crate) enum Source {
@@ -24,22 +24,39 @@ pub(crate) enum Source {
     Cluster { cluster: Cluster, discovery: Arc<Discovery>, positions: Vec<ListPosition> },
     /// Files that were read: nothing in them changes, and there is nothing to write to.
     Directory(Inventory),
+    /// Nothing: it cannot be reached, or is attested dead. Nothing is asked of it.
+    Gone,
+}
+
+/// Where the objects go, and what it serves.
+pub(crate) struct Target {
+    pub(crate) cluster: Cluster,
+    pub(crate) discovery: Arc<Discovery>,
+}
+
+/// As whom the pivot writes to one side, so that its own fence lets it pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Guise {
+    pub(crate) identity: Identity,
+    /// The cluster, asked under this identity.
+    pub(crate) cluster: Cluster,
 }
 
 /// Both sides and what is known of them.
 pub(crate) struct Sides {
     pub(crate) source: Source,
-    pub(crate) target: Cluster,
-    pub(crate) target_discovery: Arc<Discovery>,
+    /// Nothing where a rollback has to do without it.
+    pub(crate) target: Option<Target>,
+    pub(crate) pivot_id: String,
+    /// Nothing where the fence is the pause alone.
+    pub(crate) guises: BTreeMap<Side, Guise>,
     pub(crate) versions: BTreeMap<GroupKind, String>,
     pub(crate) options: Options,
 }
 
 pub(super) struct Performer {
     sides: Sides,
-    namespaces: KindInfo,
     watches: Mutex<Watches>,
-    records: Mutex<LocalRecords>,
     /// Lists of the latest inventory: where watches begin.
     positions: Mutex<Vec<ListPosition>>,
 }
@@ -49,15 +66,9 @@ impl Performer {
         let (watches, sightings) = Watches::new();
         let positions = match &mut sides.source {
             Source::Cluster { positions, .. } => std::mem::take(positions),
-            Source::Directory(_) => Vec::new(),
+            Source::Directory(_) | Source::Gone => Vec::new(),
         };
-        let performer = Self {
-            sides,
-            namespaces: namespace_kind(),
-            watches: Mutex::new(watches),
-            records: Mutex::default(),
-            positions: Mutex::new(positions),
-        };
+        let performer = Self { sides, watches: Mutex::new(watches), positions: Mutex::new(positions) };
         (performer, sightings)
     }
 
@@ -74,7 +85,10 @@ impl Performer {
     async fn outcome(&self, act: Act) -> Outcome {
         match act {
             Act::Write(write) => match self.kind(write.side, &write.key) {
-                Some((cluster, kind, version)) => cluster.write(kind, version, &write.key, &write.op).await,
+                Some((cluster, kind, version)) => {
+                    let cluster = self.guise(write.side).map_or(cluster, |guise| &guise.cluster);
+                    cluster.write(kind, version, &write.key, &write.op).await
+                }
                 None => unknown_kind(&write.key),
             },
             Act::Read { side, key } => match self.kind(side, &key) {
@@ -88,21 +102,7 @@ impl Performer {
                 None => unknown_kind(&key),
             },
             Act::Inventory => self.inventory().await,
-            Act::ListTarget(extent) => {
-                let (versions, concurrency) = (&self.sides.versions, self.sides.options.concurrency);
-                match list_extent(
-                    &self.sides.target,
-                    &self.sides.target_discovery,
-                    versions,
-                    &extent,
-                    concurrency,
-                )
-                .await
-                {
-                    Ok(inventory) => Outcome::Inventory(Box::new(inventory)),
-                    Err(error) => read_failure(&error.source),
-                }
-            }
+            Act::ListTarget(extent) => self.list_target(&extent).await,
             Act::Glance { side, extent } => self.glance(side, &extent).await,
             Act::Occupants(namespace) => self.occupants(&namespace).await,
             Act::Watch(_) => self.watch().await,
@@ -110,10 +110,53 @@ impl Performer {
                 self.watches.lock().await.stop().await;
                 Outcome::Watching
             }
-            Act::Record { side, state } => {
-                self.records.lock().await.write(side, state);
-                Outcome::Recorded
+            Act::Canary { side, onlooker } => self.canary(side, &onlooker).await,
+        }
+    }
+
+    async fn list_target(&self, extent: &Extent) -> Outcome {
+        let Some(Target { cluster, discovery }) = &self.sides.target else {
+            return no_such_side(Side::Target);
+        };
+        let (versions, concurrency) = (&self.sides.versions, self.sides.options.concurrency);
+        match list_extent(cluster, discovery, versions, extent, concurrency).await {
+            Ok(inventory) => Outcome::Inventory(Box::new(inventory)),
+            Err(error) => read_failure(&error.source),
+        }
+    }
+
+    /// A write that is only tried.
+    async fn canary(&self, side: Side, onlooker: &Onlooker) -> Outcome {
+        let Some(cluster) = self.cluster(side) else { return no_such_side(side) };
+        let tried = match (onlooker, self.guise(side)) {
+            (Onlooker::Anybody, _) | (_, None) => Ok(cluster.clone()),
+            (Onlooker::Ourselves, Some(guise)) => Ok(guise.cluster.clone()),
+            (Onlooker::Former(token), Some(guise)) => {
+                cluster.with_identity(&Identity { token: token.clone(), ..guise.identity.clone() })
             }
+        };
+        match tried {
+            Ok(cluster) => match cluster.canary(&self.sides.pivot_id).await {
+                // Another pivot's fence does not prove ours.
+                CanaryOutcome::Denied { pivot_id } => {
+                    Outcome::Canary { denied: pivot_id == self.sides.pivot_id }
+                }
+                CanaryOutcome::Admitted => Outcome::Canary { denied: false },
+                CanaryOutcome::Failed(failure) => read_failure(&failure),
+            },
+            Err(failure) => read_failure(&failure),
+        }
+    }
+
+    fn guise(&self, side: Side) -> Option<&Guise> {
+        self.sides.guises.get(&side)
+    }
+
+    fn cluster(&self, side: Side) -> Option<&Cluster> {
+        match (side, &self.sides.source) {
+            (Side::Target, _) => self.sides.target.as_ref().map(|target| &target.cluster),
+            (Side::Source, Source::Cluster { cluster, .. }) => Some(cluster),
+            (Side::Source, Source::Directory(_) | Source::Gone) => None,
         }
     }
 
@@ -122,6 +165,7 @@ impl Performer {
         let (cluster, discovery) = match source {
             Source::Cluster { cluster, discovery, .. } => (cluster, discovery),
             Source::Directory(files) => return Outcome::Inventory(Box::new(files.clone())),
+            Source::Gone => return no_such_side(Side::Source),
         };
         match survey::list_source(cluster, discovery, versions, options).await {
             Ok(listing) => {
@@ -136,6 +180,7 @@ impl Performer {
 
     async fn glance(&self, side: Side, extent: &Extent) -> Outcome {
         match (side, &self.sides.source) {
+            (Side::Source, Source::Gone) => no_such_side(side),
             (Side::Source, Source::Directory(files)) => {
                 Outcome::Glance(files.iter().map(|(_, object)| seen(object)).collect())
             }
@@ -143,9 +188,10 @@ impl Performer {
                 self.glance_at(cluster, extent_lists(discovery, &self.sides.versions, extent)).await
             }
             (Side::Target, _) => {
-                let discovery = &self.sides.target_discovery;
-                self.glance_at(&self.sides.target, extent_lists(discovery, &self.sides.versions, extent))
-                    .await
+                let Some(Target { cluster, discovery }) = &self.sides.target else {
+                    return no_such_side(side);
+                };
+                self.glance_at(cluster, extent_lists(discovery, &self.sides.versions, extent)).await
             }
         }
     }
@@ -159,12 +205,14 @@ impl Performer {
 
     /// Also kinds that take no part: whoever deletes a namespace deletes them all.
     async fn occupants(&self, namespace: &str) -> Outcome {
-        let discovery = &self.sides.target_discovery;
+        let Some(Target { cluster, discovery }) = &self.sides.target else {
+            return no_such_side(Side::Target);
+        };
         let kinds = discovery.catalog.iter().chain(&discovery.other);
         let lists = kinds
             .filter(|kind| kind.scope == Scope::Namespaced)
             .map(|kind| (kind, kind.storage_version.as_str(), Some(namespace)));
-        self.glance_at(&self.sides.target, lists.collect()).await
+        self.glance_at(cluster, lists.collect()).await
     }
 
     async fn glance_at(&self, cluster: &Cluster, lists: Vec<(&KindInfo, &str, Option<&str>)>) -> Outcome {
@@ -197,18 +245,18 @@ impl Performer {
 
     /// Where and how an object is written; `None` where its kind is not served.
     fn kind(&self, side: Side, key: &ObjectKey) -> Option<(&Cluster, &KindInfo, &str)> {
-        let (cluster, discovery) = match (side, &self.sides.source) {
-            (Side::Target, _) => (&self.sides.target, &self.sides.target_discovery),
-            (Side::Source, Source::Cluster { cluster, discovery, .. }) => (cluster, discovery),
-            (Side::Source, Source::Directory(_)) => return None,
+        let cluster = self.cluster(side)?;
+        let discovery = match (side, &self.sides.source) {
+            (Side::Source, Source::Cluster { discovery, .. }) => discovery,
+            _ => &self.sides.target.as_ref()?.discovery,
         };
-        if key.kind == self.namespaces.kind {
-            return Some((cluster, &self.namespaces, "v1"));
+        match discovery.catalog.get(&key.kind) {
+            Some(info) => {
+                let version = self.sides.versions.get(&key.kind).unwrap_or(&info.storage_version);
+                Some((cluster, info, version))
+            }
+            None => well_known(&key.kind).map(|info| (cluster, info, info.storage_version.as_str())),
         }
-        let info = discovery.catalog.get(&key.kind)?;
-        let version =
-            self.sides.versions.get(&key.kind).map_or(info.storage_version.as_str(), String::as_str);
-        Some((cluster, info, version))
     }
 }
 
@@ -227,6 +275,15 @@ fn unknown_kind(key: &ObjectKey) -> Outcome {
     Outcome::Refused {
         class: pivot_core::machine::RefusalClass::NotFound,
         message: format!("the kind of {key} is not served"),
+        retry_after: None,
+    }
+}
+
+/// The machine asks nothing of a side that it was told to do without.
+fn no_such_side(side: Side) -> Outcome {
+    Outcome::Refused {
+        class: pivot_core::machine::RefusalClass::Denied,
+        message: format!("BUG: the {side} is not there to be asked"),
         retry_after: None,
     }
 }

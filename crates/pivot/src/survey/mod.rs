@@ -2,6 +2,7 @@
 
 mod access;
 mod directory;
+mod snapshot;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use pivot_core::link::LinkRules;
 use pivot_core::machine::Side;
 use pivot_core::object::{Manifest, ObjectKey};
 use pivot_core::plan::{Blueprint, PlanReport, SourceFacts, Stray};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use serde_json::Value;
 
@@ -24,8 +26,9 @@ use crate::cluster::{Cluster, Failure};
 
 use self::access::denied;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
+pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
 use self::target::target_facts;
-pub(crate) use self::target::{extent_lists, list_extent, list_target, namespace_kind};
+pub(crate) use self::target::{extent_lists, list_extent, list_target};
 
 /// What to survey, and how.
 #[derive(Clone, Debug)]
@@ -38,6 +41,10 @@ pub struct Options {
     pub wait: Duration,
     /// Requests to one cluster that may be in flight at the same time.
     pub concurrency: usize,
+    /// How others are to be kept from acting.
+    pub fence: FenceMode,
+    /// The pivot that is taken up again, if one is: what it left is no obstacle to itself.
+    pub pivot: Option<String>,
 }
 
 /// Both clusters as they were found, and what follows from that.
@@ -141,6 +148,7 @@ pub async fn survey(
     };
     let mut blueprint =
         Blueprint::new(facts, None, Arc::new(options.rules.clone()), options.request.clone(), versions);
+    blueprint.pivot.clone_from(&options.pivot);
     if let (Some(cluster), Some(there)) = (target, &there) {
         blueprint.target = Some(Arc::new(target_facts(cluster, there, &blueprint, options).await?));
     }

@@ -98,7 +98,7 @@ async fn look_up_namespaces(
     Ok(found)
 }
 
-pub(crate) fn namespace_kind() -> KindInfo {
+fn namespace_kind() -> KindInfo {
     KindInfo { scope: Scope::Cluster, ..core_kind("Namespace", "namespaces") }
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::r#move::{MoveArgs, MoveOutput, RetireHow};
 use super::next::NextCommand;
 use super::{Session, Verb, pivot_id};
+use crate::driver::driver;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::plan;
@@ -28,12 +29,14 @@ pub(super) struct Surveyed {
     pub(super) target: Cluster,
     pub(super) survey: Survey,
     pub(super) options: Options,
+    /// Texts of the files of link rules.
+    pub(super) links: Vec<String>,
     pub(super) took: Duration,
 }
 
 /// Runs the pivot to its end.
 pub(super) async fn carry_out(session: &Session, args: &MoveArgs, surveyed: Surveyed) -> Exit {
-    let Surveyed { source, target, survey, options, took } = surveyed;
+    let Surveyed { source, target, survey, options, links, took } = surveyed;
     let (from, to) = (source.name().to_owned(), target.name().to_owned());
     let repeat = session.next(Verb::Move).selecting(&args.selection);
     let look = session.next(Verb::Status).selecting(&args.selection);
@@ -56,8 +59,12 @@ pub(super) async fn carry_out(session: &Session, args: &MoveArgs, surveyed: Surv
             RetireHow::Delete => run::Retire::Delete,
             RetireHow::Keep => run::Retire::Keep,
         },
+        pre_copy: !args.no_pre_copy,
+        on_failure: args.on_failure.into(),
         patience: run::PATIENCE,
         survey: options,
+        links,
+        driver: driver(),
     };
     let mut tell = |event: Event| reporter.event(&Event { elapsed: took + event.elapsed, ..event });
     let end = run::run(survey, source, target, run_options, interrupt, &mut tell).await;
@@ -109,13 +116,15 @@ pub(super) fn explained(end: &End) -> Option<CommandError> {
     let (id, message) = match end {
         End::Done { .. } => return None,
         End::Failed { cause } => ("pivot-failed", cause.clone()),
-        End::RolledBack { phase, cause, interrupted: false } => {
+        End::RolledBack { phase, cause } => {
             ("pivot-rolled-back", format!("failed in phase {phase}: {cause}"))
         }
-        End::RolledBack { phase, interrupted: true, .. } => {
+        End::Suspended { phase, interrupted: true, .. } => {
             ("pivot-interrupted", format!("interrupted in phase {phase}"))
         }
-        End::Suspended { phase, cause } => ("pivot-suspended", format!("stopped in phase {phase}: {cause}")),
+        End::Suspended { phase, cause, .. } => {
+            ("pivot-suspended", format!("stopped in phase {phase}: {cause}"))
+        }
         End::InDoubt { cause } => ("pivot-in-doubt", cause.clone()),
         End::CleanupPending { cause } => ("cleanup-pending", cause.clone()),
     };

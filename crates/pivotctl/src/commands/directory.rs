@@ -8,6 +8,7 @@ use pivot::event::Event;
 
 use super::r#move::{MoveArgs, dry_run};
 use super::{Session, Verb, carry_out, pivot_id, refuse};
+use crate::driver::driver;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::amount::Amount;
@@ -63,7 +64,7 @@ pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> R
     let interrupt = carry_out::listen(session, &reporter, &repeat);
     let name = target.name().to_owned();
     let mut tell = |event: Event| reporter.event(&event);
-    let end = Box::pin(import.run(target, &id, interrupt, &mut tell)).await;
+    let end = Box::pin(import.run(target, &id, driver(), interrupt, &mut tell)).await;
     reporter.end(&end);
     drop(reporter);
     if let Some(error) = carry_out::explained(&end) {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use pivot::run::OnFailure;
 use pivot::survey::survey;
 use pivot_core::plan::PlanReport;
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use tokio::time::Instant;
 
@@ -42,6 +44,14 @@ pub(crate) struct MoveArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(super) retire: RetireHow,
 
+    /// What a failure before the pivot is prepared leads to
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(super) on_failure: FailureHow,
+
+    /// Stage nothing while the source still acts
+    #[arg(long)]
+    pub(super) no_pre_copy: bool,
+
     /// Longest wait for controllers, each time
     #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(super::session::DEFAULT_WAIT))]
     pub(super) wait: WaitLimit,
@@ -69,11 +79,39 @@ pub(crate) struct MoveArgs {
 /// How others are kept from acting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Fence {
-    /// Controllers are stopped and writes refused; not available in this version
+    /// Controllers are stopped, and the API servers refuse the writes of others
+    #[default]
     Full,
     /// Controllers obey the pause; writes are watched for
-    #[default]
     Pause,
+}
+
+impl From<Fence> for FenceMode {
+    fn from(fence: Fence) -> Self {
+        match fence {
+            Fence::Full => Self::Full,
+            Fence::Pause => Self::Pause,
+        }
+    }
+}
+
+/// What a failure leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailureHow {
+    /// Everything is undone
+    #[default]
+    Rollback,
+    /// The pivot stands still until `resume` or `rollback`
+    Suspend,
+}
+
+impl From<FailureHow> for OnFailure {
+    fn from(how: FailureHow) -> Self {
+        match how {
+            FailureHow::Rollback => Self::Rollback,
+            FailureHow::Suspend => Self::Suspend,
+        }
+    }
 }
 
 /// What becomes of the objects in the source.
@@ -127,6 +165,7 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
     }
     let target = if args.dry_run { session.target().await? } else { Some(session.required_target().await?) };
     let mut options = session.options(&source, &args.selection, args.wait.0)?;
+    options.fence = args.fence.into();
     if let Some(saved) = &saved {
         adopt_selection(&mut options.request, saved, session, &args.selection);
     }
@@ -143,7 +182,8 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
             if let Some(exit) = refuse::refused(session, args.output, survey.report(), &untouched) {
                 return Ok(exit);
             }
-            let surveyed = Surveyed { source, target, survey, options, took };
+            let links = super::session::link_texts(&args.selection.links)?;
+            let surveyed = Surveyed { source, target, survey, options, links, took };
             Ok(carry_out::carry_out(session, args, surveyed).await)
         }
         _ => dry_run(session, args, survey.report(), &untouched),
@@ -152,13 +192,6 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
 
 /// Refuses flags that exclude each other. clap does not see those on the other side of the verb.
 fn check_flags(session: &Session, args: &MoveArgs) -> Result<(), CommandError> {
-    if args.fence == Fence::Full {
-        return Err(CommandError::usage(
-            "fence-not-available",
-            "--fence=full is not available in this version",
-        )
-        .hinted("use --fence=pause: controllers obey the pause, and writes of others are watched for"));
-    }
     let global = &session.global;
     let to_cluster = global.to_kubeconfig.is_some() || global.to_kubeconfig_context.is_some();
     let from_cluster = global.kubeconfig.is_some() || global.kubeconfig_context.is_some();

@@ -10,6 +10,7 @@ use pivot::cluster::{Cluster, ClusterConfig};
 use pivot::survey::Options;
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{Notice, Phase, Side};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 
 use super::next::NextCommand;
@@ -141,6 +142,8 @@ impl Session {
             rules: rules(&selection.links)?,
             wait,
             concurrency: CONCURRENCY,
+            fence: FenceMode::Pause,
+            pivot: None,
         })
     }
 
@@ -198,11 +201,17 @@ fn is_same(one: &ClusterConfig, other: &ClusterConfig) -> bool {
 /// The built-in link rules and those of some files.
 pub(super) fn rules(files: &[PathBuf]) -> Result<LinkRules, CommandError> {
     let mut rules = LinkRules::builtin();
-    for path in files {
-        let text =
-            fs::read_to_string(path).map_err(|error| CommandError::unreadable("links file", path, &error))?;
+    for (path, text) in files.iter().zip(link_texts(files)?) {
         let more = LinkRules::parse(&text).map_err(|error| CommandError::links_file(path, &error))?;
         rules = rules.extended(more);
     }
     Ok(rules)
+}
+
+/// What stands in some files of link rules.
+pub(super) fn link_texts(files: &[PathBuf]) -> Result<Vec<String>, CommandError> {
+    let text = |path: &PathBuf| {
+        fs::read_to_string(path).map_err(|error| CommandError::unreadable("links file", path, &error))
+    };
+    files.iter().map(text).collect()
 }

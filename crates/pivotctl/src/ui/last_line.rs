@@ -83,9 +83,19 @@ mod tests {
         let ends = [
             End::Done { moved: 3, copied: 1 },
             End::Failed { cause: cause() },
-            End::RolledBack { phase: Phase::Stage, cause: cause(), interrupted: false },
-            End::Suspended { phase: Phase::Stage, cause: cause() },
-            End::Suspended { phase: Phase::Retire, cause: cause() },
+            End::RolledBack { phase: Phase::Stage, cause: cause() },
+            End::Suspended {
+                phase: Phase::Stage,
+                cause: cause(),
+                interrupted: false,
+                active: Active::Neither,
+            },
+            End::Suspended {
+                phase: Phase::Retire,
+                cause: cause(),
+                interrupted: true,
+                active: Active::Target,
+            },
             End::InDoubt { cause: cause() },
             End::CleanupPending { cause: cause() },
         ];

@@ -1,0 +1,214 @@
+//! FENCE: nobody else acts on what moves, and that is proven before anything goes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::effect::{Onlooker, Outcome};
+use super::ledger::{Doc, sealed};
+use super::notice::{Notice, Side};
+use super::script::Then;
+use super::step::Step;
+use super::{Machine, Phase};
+use crate::fence::{self, FenceScope};
+use crate::plan::Origin;
+use crate::record::{Captured, FenceMode, FenceProof};
+
+/// Refusals in a row after which a fence counts as effective: the API server takes a policy up some time after it is written.
+const DENIALS: u32 = 3;
+/// Wait between two tries.
+const POLL: Duration = Duration::from_millis(50);
+/// Limit of the wait; an API server takes a policy up within a second or two.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What is known of one side's fence.
+#[derive(Clone, Debug, Default)]
+struct Fence {
+    denials: BTreeMap<Onlooker, u32>,
+    waited: Duration,
+    /// Token of the coordinator that we take over from.
+    former: Option<String>,
+    proof: Option<FenceProof>,
+    /// Policy and binding of that coordinator.
+    left: [Option<Value>; 2],
+}
+
+/// Both fences.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fences {
+    sides: BTreeMap<Side, Fence>,
+    /// The scope stays what it was: the objects are known, but no longer what else there was beside them.
+    keep_scope: bool,
+}
+
+impl Fences {
+    fn get(&mut self, side: Side) -> &mut Fence {
+        self.sides.entry(side).or_default()
+    }
+
+    pub(super) fn keep_scope(&mut self) {
+        self.keep_scope = true;
+    }
+
+    /// Policy and binding that an earlier run left.
+    pub(super) fn leave(&mut self, side: Side, left: [Option<Value>; 2]) {
+        self.get(side).left = left;
+    }
+
+    /// Whoever drove the pivot before must be locked out as well.
+    pub(super) fn succeed(&mut self, side: Side, token: &str) {
+        self.get(side).former = Some(token.to_owned());
+    }
+
+    /// Evidence from an earlier run.
+    pub(super) fn remember(&mut self, side: Side, proof: Option<FenceProof>) {
+        self.get(side).proof = proof;
+    }
+}
+
+impl Machine {
+    pub(super) fn is_fenced_fully(&self) -> bool {
+        self.options.terms.fence == FenceMode::Full
+    }
+
+    /// True where a side takes part: a directory holds no records, and what is given up for dead none either.
+    pub(super) fn has_side(&self, side: Side) -> bool {
+        match side {
+            Side::Source => self.blueprint.origin == Origin::Cluster && !self.gone.source,
+            Side::Target => !self.gone.target,
+        }
+    }
+
+    pub(super) fn captured(&self, side: Side) -> Vec<Captured> {
+        self.captures.get(&side).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn source_proof(&self) -> Option<FenceProof> {
+        self.fences.sides.get(&Side::Source).and_then(|fence| fence.proof.clone())
+    }
+
+    pub(super) fn begin_fence(&mut self, side: Side) {
+        let waves = self.raise(side);
+        self.play(waves, Then::Fenced);
+    }
+
+    pub(super) fn fenced(&mut self) {
+        let side = if self.phase == Phase::FenceTarget { Side::Target } else { Side::Source };
+        let fence = self.fences.get(side);
+        let waited = fence.waited.as_millis();
+        self.advance(format!("writes of others are refused; waited {waited} ms for the proof"));
+    }
+
+    /// What raises a fence, and proves it. Where the policy stands as it should it is proven all the same.
+    pub(super) fn raise(&mut self, side: Side) -> Vec<Vec<Step>> {
+        if !self.has_side(side) {
+            return Vec::new();
+        }
+        self.entries.get_mut(side).fenced = true;
+        let mut waves = vec![self.save(side), self.policy(side)];
+        waves.extend(self.hold(side));
+        let fence = self.fences.get(side);
+        fence.denials.clear();
+        fence.waited = Duration::ZERO;
+        let mut onlookers = vec![Onlooker::Anybody];
+        onlookers.extend(fence.former.clone().map(Onlooker::Former));
+        waves.push(onlookers.into_iter().map(|onlooker| Step::Canary(side, onlooker)).collect());
+        waves.push(vec![Step::Canary(side, Onlooker::Ourselves)]);
+        waves
+    }
+
+    /// The same where the policy no longer covers what it should; else nothing.
+    pub(super) fn raise_again(&mut self, side: Side) -> Vec<Vec<Step>> {
+        if !self.is_fenced_fully() || !self.has_side(side) || self.policy(side).is_empty() {
+            return Vec::new();
+        }
+        self.raise(side)
+    }
+
+    /// The steps that bring the policy up to date.
+    fn policy(&mut self, side: Side) -> Vec<Step> {
+        let (policy, binding) = match (self.fences.keep_scope, self.fences.get(side).clone()) {
+            (true, Fence { former: Some(former), left: [Some(policy), Some(binding)], .. }) => {
+                (retokened(policy, &former, &self.options.token), retokened(binding, "", ""))
+            }
+            _ => {
+                let scope = FenceScope::of(&self.blueprint, side);
+                let id = &self.options.pivot_id;
+                (fence::policy(&scope, id, &self.options.token), fence::binding(&scope, id))
+            }
+        };
+        let steps = [
+            self.want(side, Doc::Policy, Some(sealed(policy))),
+            self.want(side, Doc::Binding, Some(sealed(binding))),
+        ];
+        steps.into_iter().flatten().collect()
+    }
+
+    /// What lets everybody act again. The policy goes last: while it stands, the fence is known to have stood.
+    pub(super) fn lower(&mut self, side: Side) -> Vec<Vec<Step>> {
+        self.entries.get_mut(side).fenced = false;
+        let mut waves = self.free(side);
+        waves.push(self.want(side, Doc::Binding, None).into_iter().collect());
+        waves.push(self.want(side, Doc::Policy, None).into_iter().collect());
+        waves
+    }
+
+    pub(super) fn settle_canary(&mut self, side: Side, onlooker: Onlooker, outcome: Outcome) {
+        let denied = match outcome {
+            Outcome::Canary { denied } => denied,
+            other => return self.refused("trying the fence", other),
+        };
+        let fence = self.fences.get(side);
+        let count = fence.denials.entry(onlooker.clone()).or_default();
+        let proven = match (&onlooker, denied) {
+            (Onlooker::Ourselves, denied) => !denied,
+            (_, true) => {
+                *count += 1;
+                *count >= DENIALS
+            }
+            (_, false) => {
+                *count = 0;
+                false
+            }
+        };
+        if proven {
+            if onlooker == Onlooker::Anybody {
+                let token = self.options.token.clone();
+                let leases = self.held_leases(side);
+                let stopped = self.stopped_deployments(side);
+                self.fences.get(side).proof = Some(FenceProof { token, denials: DENIALS, leases, stopped });
+            }
+            self.scripted();
+            return;
+        }
+        if fence.waited >= LIMIT {
+            let what = match onlooker {
+                Onlooker::Ourselves => "refuses our own writes",
+                Onlooker::Anybody => "does not refuse the writes of others",
+                Onlooker::Former(_) => {
+                    "does not refuse the writes of the pivotctl that drove this pivot before"
+                }
+            };
+            self.fail(format!("the fence on the {side} {what}"));
+            return;
+        }
+        if fence.waited.is_zero() {
+            let what = format!("the fence on the {side} to take effect");
+            self.notices.push(Notice::Waiting { what, objects: Vec::new() });
+        }
+        self.fences.get(side).waited += POLL;
+        self.push(Step::Canary(side, onlooker).delayed(POLL));
+    }
+}
+
+/// What an earlier coordinator left, for another token. Tokens are random: nothing else in it reads like one.
+fn retokened(mut object: Value, former: &str, token: &str) -> Value {
+    if !former.is_empty() {
+        let text = object["spec"].to_string().replace(former, token);
+        object["spec"] = serde_json::from_str(&text).unwrap_or_default();
+    }
+    let (name, annotations) = (object["metadata"]["name"].take(), object["metadata"]["annotations"].take());
+    object["metadata"] = serde_json::json!({"name": name, "annotations": annotations});
+    object
+}

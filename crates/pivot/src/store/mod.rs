@@ -1,5 +1,0 @@
-//! Where a pivot is recorded.
-
-mod local;
-
-pub(crate) use local::LocalRecords;
