@@ -55,6 +55,10 @@ impl AuditLog {
             format!("--audit-log-path={}", self.log.display()),
             // In megabytes; a log that is rotated would be lost to its reader.
             "--audit-log-maxsize=1000000".to_owned(),
+            // An answer does not wait for its line in the log, which few clusters keep. What does not fit into the buffer would be
+            // lost.
+            "--audit-log-mode=batch".to_owned(),
+            "--audit-log-batch-buffer-size=100000".to_owned(),
         ]
     }
 
