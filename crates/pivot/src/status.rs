@@ -10,7 +10,7 @@ use pivot_core::plan::ClusterIdentity;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::survey::{Options, SurveyError, list_target, survey};
+use crate::survey::{Look, Options, SurveyError};
 use crate::verify::staged_by_pivots;
 
 /// One side.
@@ -64,19 +64,24 @@ pub async fn status(
     target: Option<&Cluster>,
     options: &Options,
 ) -> Result<StatusReport, SurveyError> {
-    let survey = survey(source, target, options).await?;
-    let here: Vec<&Object> = survey.blueprint.staged_objects().map(|(_, object)| object).collect();
-    let report = survey.report();
-    let source_status = side_status(report.source.clone(), &here);
-    let (Some(cluster), Some(identity)) = (target, report.target.clone()) else {
-        let active = (!here.is_empty()).then_some(Active::Source);
-        return Ok(StatusReport { source: source_status, target: None, pivots: BTreeMap::new(), active });
-    };
-    let there = list_target(cluster, &survey, options).await?;
-    let brought: Vec<&Object> = staged_by_pivots(&there).map(|(object, _)| object).collect();
-    let pivots = pivots(&there, &survey.blueprint.source.inventory);
-    let active = active(&here, &pivots);
-    Ok(StatusReport { source: source_status, target: Some(side_status(identity, &brought)), pivots, active })
+    Look::at(source, target, options).await.map(|look| StatusReport::of(&look))
+}
+
+impl StatusReport {
+    pub(crate) fn of(look: &Look) -> Self {
+        let Look { survey, there } = look;
+        let here: Vec<&Object> = survey.blueprint.staged_objects().map(|(_, object)| object).collect();
+        let report = survey.report();
+        let source = side_status(report.source.clone(), &here);
+        let Some(identity) = report.target.clone() else {
+            let active = (!here.is_empty()).then_some(Active::Source);
+            return Self { source, target: None, pivots: BTreeMap::new(), active };
+        };
+        let brought: Vec<&Object> = staged_by_pivots(there).map(|(object, _)| object).collect();
+        let pivots = pivots(there, &survey.blueprint.source.inventory);
+        let active = active(&here, &pivots);
+        Self { source, target: Some(side_status(identity, &brought)), pivots, active }
+    }
 }
 
 fn side_status(cluster: ClusterIdentity, objects: &[&Object]) -> SideStatus {

@@ -15,7 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::survey::{Options, SurveyError, list_target, survey};
+use crate::status::StatusReport;
+use crate::survey::{Look, Options, SurveyError};
 
 /// A difference. It never tells a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,14 +38,19 @@ pub struct VerifyReport {
     pub differences: Vec<Difference>,
 }
 
-/// Compares. Pause values do not count: they are what tells the active side from the other.
+/// Compares, and tells from the same look at both sides which of them acts. Pause values do not count: they are what tells the
+/// active side from the other.
 pub async fn verify(
     source: &Cluster,
     target: &Cluster,
     options: &Options,
-) -> Result<VerifyReport, SurveyError> {
-    let survey = survey(source, Some(target), options).await?;
-    let there = list_target(target, &survey, options).await?;
+) -> Result<(VerifyReport, StatusReport), SurveyError> {
+    let look = Look::at(source, Some(target), options).await?;
+    Ok((compare_sides(&look, options), StatusReport::of(&look)))
+}
+
+fn compare_sides(look: &Look, options: &Options) -> VerifyReport {
+    let Look { survey, there } = look;
     let mut differences = Vec::new();
     let mut seen = BTreeSet::new();
     for (_, object) in survey.blueprint.staged_objects() {
@@ -54,7 +60,7 @@ pub async fn verify(
             None => differences.push(whole(&object.key, "missing in the target")),
         }
     }
-    let links = Links::resolve(&options.rules, &there);
+    let links = Links::resolve(&options.rules, there);
     for (id, object) in there.iter() {
         let Some(pivot) = object.manifest.annotation(marks::PIVOT_ID) else { continue };
         seen.insert(object.key.clone());
@@ -69,7 +75,7 @@ pub async fn verify(
         }));
     }
     differences.sort_by(|a, b| (&a.object, &a.path).cmp(&(&b.object, &b.path)));
-    Ok(VerifyReport { compared: seen.len(), differences })
+    VerifyReport { compared: seen.len(), differences }
 }
 
 fn whole(key: &ObjectKey, what: &str) -> Difference {

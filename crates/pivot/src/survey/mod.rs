@@ -2,6 +2,7 @@
 
 mod access;
 mod directory;
+mod look;
 mod snapshot;
 mod target;
 
@@ -26,9 +27,10 @@ use crate::cluster::{Cluster, Failure};
 
 use self::access::denied;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
+pub(crate) use self::look::Look;
 pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
 use self::target::target_facts;
-pub(crate) use self::target::{extent_lists, list_extent, list_target};
+pub(crate) use self::target::{extent_lists, list_extent};
 
 /// What to survey, and how.
 #[derive(Clone, Debug)]

@@ -57,7 +57,7 @@ pub(super) async fn target_facts(
 }
 
 /// Everything of the kinds that take part in the selected namespaces of the target (all where none are selected).
-pub(crate) async fn list_target(
+pub(super) async fn list_target(
     target: &Cluster,
     survey: &Survey,
     options: &Options,

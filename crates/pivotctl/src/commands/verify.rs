@@ -27,22 +27,12 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Result<Exit, Co
     let source = session.source().await?;
     let target = session.required_target().await?;
     let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
-    let look = async {
-        tokio::join!(
-            pivot::verify::verify(&source, &target, &options),
-            pivot::status::status(&source, Some(&target), &options)
-        )
-    };
-    let (report, status) = session.busy(Box::pin(look)).await;
-    let report = report?;
+    let (report, status) = session.busy(Box::pin(pivot::verify::verify(&source, &target, &options))).await?;
     session.print(&match args.output {
         Output::Text => verify::text(&report),
         Output::Json => data::json(&report),
         Output::Yaml => data::yaml(&report),
     })?;
-    session.printer.note(match status {
-        Ok(status) => last_line::active(status.active, source.name(), Some(target.name())),
-        Err(_) => last_line::NOTHING_CHANGED.to_owned(),
-    });
+    session.printer.note(last_line::active(status.active, source.name(), Some(target.name())));
     Ok(if report.differences.is_empty() { Exit::Done } else { Exit::Differs })
 }
