@@ -17,7 +17,7 @@ use tower::BoxError;
 use super::{
     Shared,
     gate::{Broken, Passage, Stage},
-    upstream::Peer,
+    upstream::Known,
 };
 use crate::traffic::{
     Action, Call, Chunks, Meeting, Outcome, ReplyBody, Ticket, Verb, deliver, lock, refusal, whole,
@@ -26,18 +26,17 @@ use crate::traffic::{
 /// Answers a request, or breaks the connection.
 pub(super) async fn answer(
     shared: Arc<Shared>,
-    peer: Peer,
+    known: Option<Known>,
     request: Request<Incoming>,
 ) -> Result<Response<Traced>, Broken> {
     shared.gates.held_back().await?;
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-    let (user, upstream) = match peer {
-        Peer::Known(known) => (known.user, Some(known.upstream)),
-        Peer::Nameless if parts.headers.contains_key(header::AUTHORIZATION) => {
-            (String::new(), Some(shared.nameless.clone()))
-        }
-        Peer::Nameless | Peer::Stranger => (String::new(), None),
+    let (user, upstream) = if let Some(known) = known {
+        (known.user, Some(known.upstream))
+    } else {
+        let token = parts.headers.contains_key(header::AUTHORIZATION);
+        (String::new(), token.then(|| shared.nameless.clone()))
     };
     let mut call = Call::read(&user, &parts, &body);
     call.kind = shared.kinds.of(&call).await;

@@ -8,8 +8,8 @@
 //! **Who is who.** A certificate proves its holder in one TLS session only, so the proxy goes on with the key of its client:
 //! it serves those whose kubeconfig it has written itself ([`Proxy::kubeconfig`], [`Proxy::user_kubeconfig`]) and connects
 //! to the API server with the same certificate. A bearer token passes as it is, on a connection without a certificate, and
-//! so do `Impersonate-*` headers: the API server decides about them as if there were no proxy. Any other client is answered
-//! with 401.
+//! so do `Impersonate-*` headers: the API server decides about them as if there were no proxy. A certificate that the proxy has
+//! not written counts for nothing; who has nothing else is answered with 401.
 //!
 //! ```no_run
 //! # async fn example(plane: &pivot_testbed::plane::Plane) -> pivot_testbed::Result<()> {
@@ -52,7 +52,7 @@ use tokio::{runtime, sync::oneshot};
 use self::{
     gate::Gates,
     link::Line,
-    upstream::{Kinds, Known, Peer, Upstream},
+    upstream::{Kinds, Known, Upstream},
 };
 pub use self::{
     gate::{Gate, Halt, Stage},
@@ -93,9 +93,8 @@ struct Shared {
 }
 
 impl Shared {
-    fn peer(&self, certificate: Option<&[u8]>) -> Peer {
-        let Some(certificate) = certificate else { return Peer::Nameless };
-        lock(&self.clients).get(certificate).map_or(Peer::Stranger, |known| Peer::Known(known.clone()))
+    fn known(&self, certificate: &[u8]) -> Option<Known> {
+        lock(&self.clients).get(certificate).cloned()
     }
 }
 

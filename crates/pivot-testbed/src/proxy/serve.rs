@@ -65,11 +65,11 @@ async fn connection(tcp: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>) {
 async fn requests(wire: Wire, tls: TlsAcceptor, shared: Arc<Shared>, reset: Reset) {
     let Ok(stream) = tls.accept(wire).await else { return };
     let chain = stream.get_ref().1.peer_certificates();
-    let peer = shared.peer(chain.and_then(|chain| chain.first()).map(AsRef::as_ref));
+    let known = chain.and_then(|chain| shared.known(chain.first()?));
     let service = service_fn(|request| {
-        let (shared, peer, reset) = (Arc::clone(&shared), peer.clone(), reset.clone());
+        let (shared, known, reset) = (Arc::clone(&shared), known.clone(), reset.clone());
         async move {
-            let answer = exchange::answer(shared, peer, request).await;
+            let answer = exchange::answer(shared, known, request).await;
             if answer.is_err() {
                 reset.set();
             }

@@ -55,17 +55,6 @@ pub(super) struct Known {
     pub(super) upstream: Upstream,
 }
 
-/// Who a client is, by its certificate.
-#[derive(Debug, Clone)]
-pub(super) enum Peer {
-    /// One with a kubeconfig of the proxy.
-    Known(Known),
-    /// One with a certificate that the proxy has not issued.
-    Stranger,
-    /// One without a certificate.
-    Nameless,
-}
-
 /// What a kubeconfig of the proxy says: who its holder is, by which certificate it is recognised, and how to go on.
 pub(super) async fn read(
     kubeconfig: &Path,
