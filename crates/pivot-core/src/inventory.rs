@@ -1,6 +1,6 @@
 //! What one cluster holds: its kinds and objects, listed consistently kind by kind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::kind::{GroupKind, KindCatalog, KindInfo};
 use crate::object::{Manifest, ObjectKey, Uid};
@@ -34,8 +34,6 @@ pub struct Inventory {
     pub cluster_id: String,
     /// Kinds that take part, as this cluster serves them.
     pub kinds: KindCatalog,
-    /// `resourceVersion` of the list of each kind: where a watch begins.
-    pub list_versions: BTreeMap<GroupKind, String>,
     /// Namespaces in which an infrastructure provider is installed; their Secrets may be identities.
     pub provider_namespaces: Vec<String>,
     objects: Vec<Object>,

@@ -1,6 +1,6 @@
 //! Effects the machine asks for, and the outcomes it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -52,9 +52,9 @@ pub enum Act {
     /// List what lives in a namespace of the target, of all kinds that it serves and by metadata alone, but for what comes and
     /// goes by itself (events, leases, endpoints); answered by [`Outcome::Glance`]. Refused where not everything can be seen.
     Occupants(String),
-    /// Watch the source from these versions on; every change is reported until the watch is ended. Answered by
-    /// [`Outcome::Watching`].
-    Watch(BTreeMap<GroupKind, String>),
+    /// Watch everything that the latest [`Act::Inventory`] listed, each list from where it ended; every change is reported until
+    /// the watch is ended. Answered by [`Outcome::Watching`].
+    Watch,
     /// End the watch. Answered by [`Outcome::Watching`].
     Unwatch,
     /// Try a write that the fence must refuse, or let through, without applying it; answered by [`Outcome::Canary`].

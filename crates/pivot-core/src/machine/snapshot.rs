@@ -1,13 +1,12 @@
 //! SNAPSHOT: list consistently, decide again, and watch from there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::effect::Outcome;
 use super::notice::Notice;
 use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::Severity;
-use crate::kind::GroupKind;
 use crate::object::ObjectKey;
 
 impl Machine {
@@ -49,10 +48,6 @@ impl Machine {
 
     fn staged_keys(&self) -> BTreeSet<ObjectKey> {
         self.blueprint.staged_objects().map(|(_, object)| object.key.clone()).collect()
-    }
-
-    pub(super) fn watch_versions(&self) -> BTreeMap<GroupKind, String> {
-        self.blueprint.source.inventory.list_versions.clone()
     }
 
     pub(super) fn settle_watch(&mut self, outcome: &Outcome) {

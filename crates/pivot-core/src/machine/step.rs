@@ -126,7 +126,7 @@ impl Machine {
             Step::Idle(side, index) => self.idle_act(*side, *index),
             Step::Free(side, index) => Act::Write(self.free_write(*side, *index)),
             Step::Acknowledge | Step::Snapshot | Step::Survey => Act::Inventory,
-            Step::Watch => Act::Watch(self.watch_versions()),
+            Step::Watch => Act::Watch,
             Step::Unwatch => Act::Unwatch,
             Step::ListStaged | Step::ListTarget | Step::Sweep | Step::Rejoin => {
                 Act::ListTarget(self.extent())

@@ -290,7 +290,7 @@ impl Run {
             Act::Occupants(namespace) => Outcome::Glance(
                 self.target.glance(|key| key.namespace.as_deref() == Some(namespace.as_str())),
             ),
-            Act::Watch(_) => {
+            Act::Watch => {
                 self.watched = Some(self.listed);
                 Outcome::Watching
             }

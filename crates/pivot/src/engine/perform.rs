@@ -105,7 +105,7 @@ impl Performer {
             Act::ListTarget(extent) => self.list_target(&extent).await,
             Act::Glance { side, extent } => self.glance(side, &extent).await,
             Act::Occupants(namespace) => self.occupants(&namespace).await,
-            Act::Watch(_) => self.watch().await,
+            Act::Watch => self.watch().await,
             Act::Unwatch => {
                 self.watches.lock().await.stop().await;
                 Outcome::Watching

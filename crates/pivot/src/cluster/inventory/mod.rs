@@ -164,8 +164,6 @@ impl Cluster {
                     for item in listed.items {
                         listing.inventory.add(kind, item);
                     }
-                    let versions = &mut listing.inventory.list_versions;
-                    versions.entry(kind.clone()).or_insert_with(|| listed.resource_version.clone());
                     listing.positions.push(ListPosition {
                         kind: kind.clone(),
                         version: job.version.to_owned(),
