@@ -78,6 +78,10 @@ impl Category {
 checks! {
     /// Source and target are two clusters.
     SameCluster = "same-cluster" in Clusters;
+    /// Neither cluster takes part in another pivot that is not finished.
+    OpenPivot = "open-pivot" in Clusters;
+    /// The records of earlier pivots can be read.
+    RecordUnreadable = "record-unreadable" in Clusters;
     /// Both clusters store Cluster API objects at a version of one contract.
     ContractDiffers = "contract-differs" in Clusters;
     /// The target has every provider of the source, at the same or a newer version.

@@ -1,5 +1,6 @@
 //! Checks: everything that can be known before the first write.
 
+mod claims;
 mod clusters;
 mod finding;
 mod objects;
@@ -19,6 +20,7 @@ pub const BLOCK_MOVE: &str = "clusterctl.cluster.x-k8s.io/block-move";
 pub(crate) fn run(blueprint: &Blueprint, denied: &[(Side, Permission)]) -> Vec<Finding> {
     let mut findings = Vec::new();
     clusters::check(blueprint, &mut findings);
+    claims::check(blueprint, &mut findings);
     permissions(blueprint, denied, &mut findings);
     objects::check(blueprint, &mut findings);
     steadiness::check(blueprint, &mut findings);

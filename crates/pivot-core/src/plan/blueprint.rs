@@ -347,6 +347,7 @@ impl SourceFacts {
             providers: self.providers.clone(),
             strays: self.strays.clone(),
             limited: self.limited.clone(),
+            claim: self.claim.clone(),
         }
     }
 }

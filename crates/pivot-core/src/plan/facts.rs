@@ -88,6 +88,15 @@ impl fmt::Display for Permission {
     }
 }
 
+/// What binds a cluster to an earlier pivot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It takes part in this pivot, which is not finished.
+    OpenPivot(String),
+    /// It holds a record that cannot be read; the words say why.
+    Unreadable(String),
+}
+
 /// The source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceFacts {
@@ -103,6 +112,8 @@ pub struct SourceFacts {
     pub strays: Vec<Stray>,
     /// Kinds that could be listed in the selected namespaces only.
     pub limited: Vec<String>,
+    /// Another pivot that it takes part in.
+    pub claim: Option<Claim>,
 }
 
 /// The target.
@@ -118,4 +129,6 @@ pub struct TargetFacts {
     pub providers: Vec<Provider>,
     /// Room that quotas leave.
     pub quotas: Vec<QuotaRoom>,
+    /// Another pivot that it takes part in.
+    pub claim: Option<Claim>,
 }

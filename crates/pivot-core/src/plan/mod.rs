@@ -5,7 +5,7 @@ mod facts;
 mod report;
 
 pub use blueprint::{Blueprint, Origin};
-pub use facts::{Permission, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts};
+pub use facts::{Claim, Permission, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts};
 pub use report::{
     ClusterIdentity, Counts, Drift, FORMAT, PlanFileError, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole,
 };

@@ -1,6 +1,7 @@
 //! PLAN: look at both clusters and decide, without a single write.
 
 mod access;
+mod claim;
 mod directory;
 mod look;
 mod snapshot;
@@ -26,6 +27,7 @@ use crate::cluster::inventory::{InventoryError, ListPosition, ListScope, Listing
 use crate::cluster::{Cluster, Failure};
 
 use self::access::denied;
+use self::claim::claim;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
 pub(crate) use self::look::Look;
 pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
@@ -134,10 +136,11 @@ pub async fn survey(
         }
     })?;
     let versions = Blueprint::versions(&here.catalog, there.as_ref().map(|there| &there.catalog));
-    let (listing, strays, live_providers) = futures::try_join!(
+    let (listing, strays, live_providers, claim) = futures::try_join!(
         list_source(source, &here, &versions, options),
         strays(source, &here, options),
         live_providers(source),
+        claim(Side::Source, source, options),
     )?;
     let Listing { inventory, positions, unreadable } = listing;
     let facts = SourceFacts {
@@ -147,6 +150,7 @@ pub async fn survey(
         providers: here.providers.clone(),
         strays,
         limited: unreadable.iter().filter(|u| u.namespace.is_none()).map(|u| u.kind.to_string()).collect(),
+        claim,
     };
     let mut blueprint =
         Blueprint::new(facts, None, Arc::new(options.rules.clone()), options.request.clone(), versions);

@@ -10,7 +10,7 @@ use pivot_core::object::Manifest;
 use pivot_core::plan::{Blueprint, QuotaRoom, TargetFacts};
 use serde_json::Value;
 
-use super::{Options, Survey, SurveyError, read_error};
+use super::{Options, Survey, SurveyError, claim, read_error};
 use crate::cluster::discovery::{Discovery, core_kind};
 use crate::cluster::inventory::InventoryError;
 use crate::cluster::{Cluster, Failure};
@@ -33,7 +33,7 @@ pub(super) async fn target_facts(
         ))?,
     };
     let known: Vec<&str> = staged.iter().copied().filter(|name| namespaces.contains_key(*name)).collect();
-    let (inventory, quotas) = futures::try_join!(
+    let (inventory, quotas, claim) = futures::try_join!(
         async {
             let listed =
                 list_extent(cluster, discovery, &blueprint.versions, &extent, options.concurrency).await;
@@ -46,6 +46,7 @@ pub(super) async fn target_facts(
         async {
             quotas(cluster, &known).await.map_err(read_error(Side::Target, cluster, "the ResourceQuotas"))
         },
+        claim(Side::Target, cluster, options),
     )?;
     Ok(TargetFacts {
         name: cluster.name().to_owned(),
@@ -53,6 +54,7 @@ pub(super) async fn target_facts(
         namespaces,
         providers: discovery.providers.clone(),
         quotas,
+        claim,
     })
 }
 
