@@ -10,6 +10,7 @@ pub mod coordinator;
 pub mod directory;
 mod engine;
 pub mod event;
+pub mod journal;
 pub mod records;
 pub mod recover;
 pub mod run;

@@ -5,29 +5,24 @@ use std::time::Duration;
 
 use pivot_core::kind::KindInfo;
 use pivot_core::machine::{Op, Outcome, RefusalClass, Side};
-use pivot_core::object::ObjectKey;
-use pivot_core::record::namespace_key;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::lease::{self, Claim, Lease};
-use super::{LeaseTimes, Leftover, Lost, Unclaimed, namespace, suspension};
-use crate::cluster::discovery::Discovery;
+use super::{LeaseTimes, Lost, Unclaimed, namespace, suspension};
 use crate::cluster::{Cluster, read_failure};
 
 /// Attempts in a row at something that another look may settle.
-const ATTEMPTS: u32 = 4;
-/// Wait before a release tries again.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const ATTEMPTS: u32 = 4;
 
 /// Whether the process behind a holder is known to be gone.
 pub(super) type Dead<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 pub(super) struct Chair {
-    side: Side,
-    cluster: Cluster,
+    pub(super) side: Side,
+    pub(super) cluster: Cluster,
     kind: KindInfo,
-    claim: Arc<Claim>,
-    times: LeaseTimes,
+    pub(super) claim: Arc<Claim>,
+    pub(super) times: LeaseTimes,
     /// One request at a time.
     hand: tokio::sync::Mutex<Hand>,
     tenure: Mutex<Tenure>,
@@ -111,14 +106,6 @@ impl Chair {
         }
     }
 
-    pub(super) fn side(&self) -> Side {
-        self.side
-    }
-
-    pub(super) fn cluster_name(&self) -> &str {
-        self.cluster.name()
-    }
-
     fn tenure(&self) -> MutexGuard<'_, Tenure> {
         self.tenure.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,7 +148,7 @@ impl Chair {
         self.tenure().lost.get_or_insert(lost).clone()
     }
 
-    async fn read(&self) -> Result<Option<Lease>, Outcome> {
+    pub(super) async fn read(&self) -> Result<Option<Lease>, Outcome> {
         let key = lease::key();
         let found = self.cluster.get(&self.kind, lease::VERSION, key.namespace.as_deref(), &key.name).await;
         match found {
@@ -170,11 +157,11 @@ impl Chair {
         }
     }
 
-    async fn write(&self, op: &Op) -> Outcome {
+    pub(super) async fn write(&self, op: &Op) -> Outcome {
         self.cluster.write(&self.kind, lease::VERSION, &lease::key(), op).await
     }
 
-    fn is_ours(&self, lease: &Lease) -> bool {
+    pub(super) fn is_ours(&self, lease: &Lease) -> bool {
         lease.holder.as_ref() == Some(&self.claim.holder)
     }
 }
@@ -353,60 +340,8 @@ impl Chair {
     }
 }
 
-/// Giving back
-impl Chair {
-    /// Removes our Lease, and our namespace where `clear` is given. A Lease that another one has by now stays.
-    pub(super) async fn release(&self, clear: Option<&Discovery>) -> Vec<Leftover> {
-        let mut left = Vec::new();
-        // After that it runs out by itself.
-        let released = timeout(self.times.duration, self.try_release(clear, &mut left)).await;
-        match released.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
-            Ok(()) => {}
-            // One that was never reached most likely holds nothing of ours.
-            Err(_) if !self.is_claimed() => {}
-            Err(reason) => left.push(self.leftover(lease::key(), reason)),
-        }
-        left
-    }
-
-    fn leftover(&self, object: ObjectKey, reason: String) -> Leftover {
-        Leftover { side: self.side, cluster: self.cluster.name().to_owned(), object, reason }
-    }
-
-    async fn try_release(&self, clear: Option<&Discovery>, left: &mut Vec<Leftover>) -> Result<(), String> {
-        let mut clear = clear;
-        let mut last = String::new();
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(PAUSE).await;
-            }
-            let lease = match self.read().await {
-                Ok(Some(lease)) if self.is_ours(&lease) => lease,
-                Ok(_) => return Ok(()),
-                Err(Outcome::Refused { class: RefusalClass::Busy, message, .. }) => {
-                    last = message;
-                    continue;
-                }
-                Err(outcome) => return Err(words(outcome)),
-            };
-            // The namespace goes first: from then on nobody else can put a Lease into it.
-            if let Some(discovery) = clear.take()
-                && let Err(reason) = namespace::remove(&self.cluster, discovery, &self.claim.pivot).await
-            {
-                left.push(self.leftover(namespace_key(), reason));
-            }
-            let op = Op::Delete { uid: lease.uid, resource_version: Some(lease.resource_version) };
-            match self.write(&op).await {
-                Outcome::Removed | Outcome::Terminating(_) => return Ok(()),
-                Outcome::Refused { class: RefusalClass::Denied, message, .. } => return Err(message),
-                other => last = words(other),
-            }
-        }
-        Err(last)
-    }
-}
-
-fn words(outcome: Outcome) -> String {
+/// Why an outcome is not what was asked for.
+pub(super) fn words(outcome: Outcome) -> String {
     match outcome {
         Outcome::Refused { message, .. } | Outcome::Unknown(message) => message,
         other => format!("an answer of another form: {other:?}"),

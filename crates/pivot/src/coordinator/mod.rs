@@ -9,6 +9,7 @@ mod error;
 mod identity;
 mod lease;
 mod namespace;
+mod release;
 mod seat;
 mod suspension;
 

@@ -141,7 +141,7 @@ impl<'a> Round<'a> {
         patience: Duration,
         tell: &mut (dyn FnMut(Waiting) + Send),
     ) -> Result<Option<Duration>, SeatError> {
-        let (side, cluster) = (self.chair.side(), self.chair.cluster_name().to_owned());
+        let (side, cluster) = (self.chair.side, self.chair.cluster.name().to_owned());
         match look {
             Look::Free(_) => Ok(None),
             Look::Alive { holder, pivot } => Err(SeatError::Held { side, cluster, holder, pivot }),
@@ -174,7 +174,7 @@ impl<'a> Round<'a> {
             Taken::Changed => Ok(false),
             Taken::Silent(reason) => Ok(!self.silent(reason, patience)),
             Taken::Refused(reason) => {
-                let (side, cluster) = (self.chair.side(), self.chair.cluster_name().to_owned());
+                let (side, cluster) = (self.chair.side, self.chair.cluster.name().to_owned());
                 Err(SeatError::Refused { side, cluster, reason })
             }
         }
@@ -218,7 +218,7 @@ impl Seat {
 
     /// Why the last renewal failed, and where.
     pub fn trouble(&self) -> Option<(Side, String)> {
-        self.chairs.iter().find_map(|chair| Some((chair.side(), chair.trouble()?)))
+        self.chairs.iter().find_map(|chair| Some((chair.side, chair.trouble()?)))
     }
 
     /// Sides that could not be claimed so far. The seat says nothing about them.
@@ -235,7 +235,7 @@ impl Seat {
     /// the records must be gone before. What could not be removed comes back, in words.
     pub async fn release(self, clear: Option<(Side, &Discovery)>) -> Vec<Leftover> {
         let clear = |side| clear.filter(|(wanted, _)| *wanted == side).map(|(_, discovery)| discovery);
-        let left = join_all(self.chairs.iter().map(|chair| chair.release(clear(chair.side())))).await;
+        let left = join_all(self.chairs.iter().map(|chair| chair.release(clear(chair.side)))).await;
         left.into_iter().flatten().collect()
     }
 }
