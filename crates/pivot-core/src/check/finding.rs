@@ -45,6 +45,8 @@ pub enum Category {
     Clusters,
     /// What the user may do.
     Permissions,
+    /// Whether the full fence can be raised.
+    Fence,
     /// What is to move.
     Objects,
     /// Whether machines and hosts stand still.
@@ -55,14 +57,15 @@ pub enum Category {
 
 impl Category {
     /// All categories, in the order in which they are shown.
-    pub const ALL: [Self; 5] =
-        [Self::Clusters, Self::Permissions, Self::Objects, Self::Steadiness, Self::Target];
+    pub const ALL: [Self; 6] =
+        [Self::Clusters, Self::Permissions, Self::Fence, Self::Objects, Self::Steadiness, Self::Target];
 
     /// Heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Clusters => "clusters",
             Self::Permissions => "permissions",
+            Self::Fence => "fence",
             Self::Objects => "objects",
             Self::Steadiness => "steadiness",
             Self::Target => "target",
@@ -71,7 +74,7 @@ impl Category {
 
     /// True where the check needs no target (`check --pre`).
     pub fn source_alone(self) -> bool {
-        matches!(self, Self::Objects | Self::Steadiness)
+        matches!(self, Self::Fence | Self::Objects | Self::Steadiness)
     }
 }
 
@@ -94,6 +97,12 @@ checks! {
     TargetPermission = "target-permission" in Permissions;
     /// Objects could be listed everywhere, so that sharing across namespaces is seen.
     LimitedView = "limited-view" in Permissions;
+    /// Where the full fence is asked for, the clusters serve what it takes.
+    FenceUnsupported = "fence-unsupported" in Fence;
+    /// Where the full fence is asked for, the user may raise it.
+    FencePermission = "fence-permission" in Fence;
+    /// Where the full fence is asked for, no other pivot's stands.
+    FenceLeftBehind = "fence-left-behind" in Fence;
     /// There is something to move.
     NothingToMove = "nothing-to-move" in Objects;
     /// The Clusters named by --filter-cluster exist.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod clusters;
+mod fence;
 mod finding;
 mod objects;
 mod steadiness;
@@ -22,6 +23,7 @@ pub(crate) fn run(blueprint: &Blueprint, denied: &[(Side, Permission)]) -> Vec<F
     clusters::check(blueprint, &mut findings);
     claims::check(blueprint, &mut findings);
     permissions(blueprint, denied, &mut findings);
+    fence::check(blueprint, &mut findings);
     objects::check(blueprint, &mut findings);
     steadiness::check(blueprint, &mut findings);
     if let Some(facts) = &blueprint.target {

@@ -17,8 +17,10 @@ pub struct FenceFacts {
     pub refused: Option<String>,
     /// Pivots whose fence is there.
     pub fences: BTreeSet<String>,
-    /// Controllers that would act.
+    /// Controllers to stop: all that they act on moves.
     pub controllers: Vec<Controller>,
+    /// Controllers that go on running for what stays, or have nothing to do with the move.
+    pub running: Vec<Controller>,
 }
 
 /// What the user must be allowed to do on one side to raise the fence and to take it away again.

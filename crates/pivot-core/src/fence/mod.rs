@@ -11,7 +11,10 @@ mod access;
 mod controllers;
 mod identity;
 mod policy;
+mod reach;
 mod scope;
+#[cfg(test)]
+mod world;
 
 pub use access::{FenceFacts, permissions};
 pub use controllers::{
@@ -23,4 +26,5 @@ pub use policy::{
     BINDING, POLICY, binding, binding_key, canary, canary_key, denial_in, denied_by, pivot_of, policy,
     policy_key,
 };
+pub use reach::{is_stopped, provider_kinds};
 pub use scope::{FenceRule, FenceScope, Spared};

@@ -348,6 +348,7 @@ impl SourceFacts {
             strays: self.strays.clone(),
             limited: self.limited.clone(),
             claim: self.claim.clone(),
+            fence: self.fence.clone(),
         }
     }
 }

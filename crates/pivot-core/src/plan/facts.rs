@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fence::FenceFacts;
 use crate::inventory::Inventory;
 use crate::object::{Manifest, ObjectKey, Uid};
 
@@ -114,6 +115,8 @@ pub struct SourceFacts {
     pub limited: Vec<String>,
     /// Another pivot that it takes part in.
     pub claim: Option<Claim>,
+    /// What the full fence takes; absent where it is not asked for.
+    pub fence: Option<FenceFacts>,
 }
 
 /// The target.
@@ -131,4 +134,6 @@ pub struct TargetFacts {
     pub quotas: Vec<QuotaRoom>,
     /// Another pivot that it takes part in.
     pub claim: Option<Claim>,
+    /// What the full fence takes; absent where it is not asked for.
+    pub fence: Option<FenceFacts>,
 }

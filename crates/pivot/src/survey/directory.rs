@@ -8,7 +8,7 @@ use pivot_core::machine::Side;
 use pivot_core::plan::{Blueprint, PlanReport};
 
 use super::access::denied_on;
-use super::{Options, SurveyError, discover, target_facts};
+use super::{Options, SurveyError, discover, see_target};
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Discovery;
 
@@ -48,7 +48,7 @@ pub(crate) async fn survey_directory(
     let facts = bundle.facts(name, &discovery.catalog).map_err(DirectoryRefused::Flaws)?;
     let inventory = facts.inventory.clone();
     let mut blueprint = Blueprint::of_directory(facts, None, Arc::new(options.rules.clone()));
-    blueprint.target = Some(Arc::new(target_facts(target, &discovery, &blueprint, options).await?));
+    see_target(target, &discovery, &mut blueprint, options).await?;
     let denied = denied_on(Side::Target, target, &blueprint.permissions()).await?;
     let findings = blueprint.findings(&denied);
     let report = blueprint.report(env!("CARGO_PKG_VERSION"), findings);

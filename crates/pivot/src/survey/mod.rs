@@ -3,6 +3,7 @@
 mod access;
 mod claim;
 mod directory;
+mod fence;
 mod look;
 mod snapshot;
 mod target;
@@ -29,10 +30,11 @@ use crate::cluster::{Cluster, Failure};
 use self::access::denied;
 use self::claim::claim;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
+use self::fence::fence_facts;
 pub(crate) use self::look::Look;
 pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
-use self::target::target_facts;
 pub(crate) use self::target::{extent_lists, list_extent};
+use self::target::{see_target, target_facts};
 
 /// What to survey, and how.
 #[derive(Clone, Debug)]
@@ -151,12 +153,14 @@ pub async fn survey(
         strays,
         limited: unreadable.iter().filter(|u| u.namespace.is_none()).map(|u| u.kind.to_string()).collect(),
         claim,
+        fence: None,
     };
     let mut blueprint =
         Blueprint::new(facts, None, Arc::new(options.rules.clone()), options.request.clone(), versions);
     blueprint.pivot.clone_from(&options.pivot);
+    blueprint.source.fence = fence_facts(Side::Source, source, &here, &blueprint, options).await?;
     if let (Some(cluster), Some(there)) = (target, &there) {
-        blueprint.target = Some(Arc::new(target_facts(cluster, there, &blueprint, options).await?));
+        see_target(cluster, there, &mut blueprint, options).await?;
     }
     let denied = denied(source, target, &blueprint).await?;
     let findings: Vec<Finding> = blueprint.findings(&denied);

@@ -1,6 +1,7 @@
 //! What the target holds and has room for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pivot_core::inventory::Inventory;
@@ -10,10 +11,27 @@ use pivot_core::object::Manifest;
 use pivot_core::plan::{Blueprint, QuotaRoom, TargetFacts};
 use serde_json::Value;
 
+use super::fence::fence_facts;
 use super::{Options, Survey, SurveyError, claim, read_error};
 use crate::cluster::discovery::{Discovery, core_kind};
 use crate::cluster::inventory::InventoryError;
 use crate::cluster::{Cluster, Failure};
+
+/// Looks at the target.
+pub(super) async fn see_target(
+    cluster: &Cluster,
+    discovery: &Discovery,
+    blueprint: &mut Blueprint,
+    options: &Options,
+) -> Result<(), SurveyError> {
+    let facts = target_facts(cluster, discovery, blueprint, options).await?;
+    blueprint.target = Some(Arc::new(facts));
+    let fence = fence_facts(Side::Target, cluster, discovery, blueprint, options).await?;
+    if let Some(facts) = &mut blueprint.target {
+        Arc::make_mut(facts).fence = fence;
+    }
+    Ok(())
+}
 
 /// What PLAN has to know of the target.
 pub(super) async fn target_facts(
@@ -55,6 +73,7 @@ pub(super) async fn target_facts(
         providers: discovery.providers.clone(),
         quotas,
         claim,
+        fence: None,
     })
 }
 

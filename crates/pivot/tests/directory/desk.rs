@@ -13,6 +13,7 @@ use pivot::survey::Options;
 use pivot_core::bundle::MANIFEST_FILE;
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{End, Notice};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use pivot_testbed::assets::Assets;
 use pivot_testbed::client::{Patch, PlaneClient};
@@ -82,6 +83,7 @@ impl Desk {
             rules: LinkRules::builtin(),
             wait: Duration::from_secs(60),
             concurrency: 64,
+            fence: FenceMode::Pause,
         }
     }
 

@@ -7,6 +7,7 @@ use pivot::cluster::Cluster;
 use pivot::directory::{self, DirectoryError};
 use pivot::survey::Options;
 use pivot_core::link::LinkRules;
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use pivot_testbed::dump::Key;
 use pivot_testbed::fake::{CrdSpec, FakeServer, Target, Verb};
@@ -32,6 +33,7 @@ fn options() -> Options {
         rules: LinkRules::builtin(),
         wait: Duration::from_secs(60),
         concurrency: 4,
+        fence: FenceMode::Pause,
     }
 }
 

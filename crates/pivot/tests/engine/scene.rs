@@ -10,6 +10,7 @@ use pivot::run::{Retire, RunOptions, run};
 use pivot::survey::{Options, Survey, survey};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{End, Notice, Phase};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use pivot_testbed::dump::{Dump, Key};
 use pivot_testbed::fake::{CrdSpec, Entry, FakeServer, Verb};
@@ -121,6 +122,7 @@ impl Scene {
             rules: RULES.clone(),
             wait: self.wait,
             concurrency: self.concurrency,
+            fence: FenceMode::Pause,
         }
     }
 

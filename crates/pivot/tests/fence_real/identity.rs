@@ -1,15 +1,13 @@
 //! The identity under which the tool writes.
 
 use std::fs;
-use std::time::Duration;
 
 use pivot_core::fence::Identity;
 use pivot_testbed::assets_or_skip;
-use pivot_testbed::client::{Progress, wait_until};
 use pivot_testbed::unique_name;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, connect, tool};
+use crate::scene::{Scene, await_grants, connect, tool};
 
 #[tokio::test]
 async fn the_rights_of_the_user_do_not_grow() {
@@ -34,13 +32,8 @@ async fn the_rights_of_the_user_do_not_grow() {
     let extra = json!({"apiGroups": ["authentication.k8s.io"], "verbs": ["impersonate"],
             "resources": ["userextras/pivot.metal3.io/id", "userextras/pivot.metal3.io/token"]});
     let rules = json!([rule("", "users", &[&user]), rule("", "groups", &[&group]), extra]);
-    grant(&scene, &user, &rules).await;
-    wait_until("the grants to reach the authorizer", Duration::from_secs(300), async || {
-        let denied = plain.denied(needed.clone()).await.unwrap();
-        Ok(if denied.is_empty() { Progress::Done(()) } else { Progress::Pending(format!("{denied:?}")) })
-    })
-    .await
-    .unwrap();
+    scene.grant(&user, &user, &rules).await;
+    await_grants(&plain, &needed).await;
     let ours = plain.with_identity(&identity).unwrap().whoami().await.unwrap();
     assert_eq!(ours.identity, Some(("p1".to_owned(), "t1".to_owned())));
     let sorted = |groups: &[String]| {
@@ -90,16 +83,4 @@ async fn a_kubeconfig_that_impersonates_goes_on_doing_so() {
     assert_eq!(seen.identity, Some((scene.id.clone(), "t1".to_owned())));
     scene.create_host(&ours, "one").await.unwrap();
     scene.lower().await;
-}
-
-async fn grant(scene: &Scene, user: &str, rules: &Value) {
-    let api = "rbac.authorization.k8s.io";
-    let role = json!({"apiVersion": format!("{api}/v1"), "kind": "ClusterRole", "metadata": {"name": user},
-        "rules": rules});
-    let binding = json!({"apiVersion": format!("{api}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": user},
-        "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": user},
-        "subjects": [{"apiGroup": api, "kind": "User", "name": user}]});
-    for object in [role, binding] {
-        scene.admin.create(&object, "test").await.unwrap();
-    }
 }

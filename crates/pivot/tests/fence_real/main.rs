@@ -4,6 +4,7 @@
 
 mod garbage;
 mod identity;
+mod plan;
 mod scene;
 mod scope;
 mod writes;

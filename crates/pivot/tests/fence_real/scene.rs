@@ -1,4 +1,4 @@
-//! A fence in a namespace of its own, on the planes that tests share.
+//! A fence in a namespace of its own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use http::Method;
 use pivot::cluster::{CanaryOutcome, Cluster, ClusterConfig, Failure, MERGE_PATCH, RawRequest, Reply};
+use pivot::survey::Options;
 use pivot_core::fence::{self, FenceRule, FenceScope, Identity};
-use pivot_core::record::NAMESPACE;
+use pivot_core::link::LinkRules;
+use pivot_core::plan::Permission;
+use pivot_core::record::{FenceMode, NAMESPACE};
+use pivot_core::select::Request;
 use pivot_testbed::assets::Assets;
 use pivot_testbed::client::{PlaneClient, Progress, wait_until};
 use pivot_testbed::kind::Gvk;
@@ -22,8 +26,8 @@ const CANARIES: usize = 3;
 pub(crate) const HOSTS: &str = "/apis/metal3.io/v1alpha1";
 
 /// What a test has.
-pub(crate) struct Scene {
-    pub(crate) plane: &'static Plane,
+pub(crate) struct Scene<'a> {
+    pub(crate) plane: &'a Plane,
     pub(crate) admin: PlaneClient,
     /// As an ordinary administrator.
     pub(crate) others: Cluster,
@@ -32,9 +36,15 @@ pub(crate) struct Scene {
     pub(crate) id: String,
 }
 
-impl Scene {
+impl Scene<'static> {
+    /// On the plane that tests share.
     pub(crate) async fn new(assets: &Assets, name: &str) -> Self {
-        let plane = &Pair::shared(assets).await.unwrap().source;
+        Self::on(&Pair::shared(assets).await.unwrap().source, name).await
+    }
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) async fn on(plane: &'a Plane, name: &str) -> Self {
         let admin = plane.client().await.unwrap();
         let namespace = unique_name(name);
         admin.ensure_namespace(&namespace).await.unwrap();
@@ -109,6 +119,34 @@ impl Scene {
         .unwrap();
     }
 
+    /// Lets a user do what these RBAC rules say, everywhere, by a role of this name.
+    pub(crate) async fn grant(&self, role: &str, user: &str, rules: &Value) {
+        let api = "rbac.authorization.k8s.io";
+        let cluster_role = json!({"apiVersion": format!("{api}/v1"), "kind": "ClusterRole", "metadata": {"name": role},
+            "rules": rules});
+        let binding = json!({"apiVersion": format!("{api}/v1"), "kind": "ClusterRoleBinding",
+            "metadata": {"name": role}, "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": api, "kind": "User", "name": user}]});
+        for object in [cluster_role, binding] {
+            self.admin.create(&object, "test").await.unwrap();
+        }
+    }
+
+    /// A survey of this namespace, as whoever looks at it.
+    pub(crate) fn options(&self, fence: FenceMode) -> Options {
+        Options {
+            request: Request {
+                namespaces: Some(BTreeSet::from([self.namespace.clone()])),
+                ..Request::default()
+            },
+            rules: LinkRules::builtin(),
+            wait: Duration::from_secs(60),
+            concurrency: 16,
+            fence,
+            pivot: None,
+        }
+    }
+
     /// Path of a host of this namespace, or of all of them.
     pub(crate) fn hosts(&self, rest: &str) -> String {
         format!("{HOSTS}/namespaces/{}/baremetalhosts{rest}", self.namespace)
@@ -126,6 +164,16 @@ impl Scene {
     pub(crate) async fn create_secret(&self, who: &Cluster, name: &str) -> Result<Reply, Failure> {
         post(who, &self.secrets(""), &secret(name)).await
     }
+}
+
+/// Waits until the server knows what was granted.
+pub(crate) async fn await_grants(user: &Cluster, granted: &[Permission]) {
+    wait_until("the grants to reach the authorizer", LIMIT, async || {
+        let denied = user.denied(granted.to_vec()).await.unwrap();
+        Ok(if denied.is_empty() { Progress::Done(()) } else { Progress::Pending(format!("{denied:?}")) })
+    })
+    .await
+    .unwrap();
 }
 
 pub(crate) async fn connect(kubeconfig: &Path) -> Cluster {

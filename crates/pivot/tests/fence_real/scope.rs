@@ -1,13 +1,11 @@
 //! The fence of a whole move, as it is derived from a survey.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use pivot::survey::{Options, survey};
+use pivot::survey::survey;
 use pivot_core::fence::FenceScope;
-use pivot_core::link::LinkRules;
 use pivot_core::machine::Side;
-use pivot_core::select::Request;
+use pivot_core::record::FenceMode;
 use pivot_testbed::assets_or_skip;
 use pivot_testbed::fixture::{self, Fixture, FixtureOptions};
 use serde_json::json;
@@ -20,16 +18,7 @@ async fn a_server_takes_the_fence_of_a_whole_move() {
     let scene = Scene::new(&assets, "whole").await;
     let fixture = Fixture::new(FixtureOptions::small().in_namespace(&scene.namespace));
     let objects = fixture::load(&scene.admin, &fixture).await.unwrap();
-    let options = Options {
-        request: Request {
-            namespaces: Some(BTreeSet::from([scene.namespace.clone()])),
-            ..Request::default()
-        },
-        rules: LinkRules::builtin(),
-        wait: Duration::from_secs(60),
-        concurrency: 16,
-    };
-    let survey = survey(&scene.others, None, &options).await.unwrap();
+    let survey = survey(&scene.others, None, &scene.options(FenceMode::Pause)).await.unwrap();
     let scope = FenceScope::of(survey.blueprint(), Side::Source);
     let by_name: BTreeSet<&str> =
         scope.rules.iter().filter(|rule| rule.names.is_some()).map(|rule| rule.plural.as_str()).collect();

@@ -6,7 +6,7 @@ use pivot_testbed::assets_or_skip;
 use pivot_testbed::kind::Gvk;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, delete, get, merge, post, put, secret};
+use crate::scene::{Scene, delete, get, merge, post, put, secret, tool};
 
 fn annotate() -> Value {
     json!({"metadata": {"annotations": {"note": "changed"}}})
@@ -167,7 +167,7 @@ async fn the_canary_is_refused_only_while_the_fence_holds() {
     scene.await_canary("no fence", &scene.others, true).await;
     scene.raise(&scene.scope(), "t1").await;
     // Who has the right identity of another pivot is anybody.
-    let other = crate::scene::tool(&scene.others, "another", "t1").await;
+    let other = tool(&scene.others, "another", "t1").await;
     scene.await_canary("another pivot to be refused", &other, false).await;
     scene.lower().await;
     let left = scene.admin.list(Gvk::CONFIG_MAP, Some("pivotctl-system")).await.unwrap();

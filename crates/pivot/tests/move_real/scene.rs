@@ -12,6 +12,7 @@ use pivot_core::check::{CheckId, Finding};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{End, Notice, Phase};
 use pivot_core::plan::PlanReport;
+use pivot_core::record::FenceMode;
 use pivot_core::select::{Action, Request};
 use pivot_testbed::assets::Assets;
 use pivot_testbed::client::{Patch, PlaneClient};
@@ -85,6 +86,7 @@ impl<'a> Scene<'a> {
             rules: LinkRules::builtin(),
             wait: Duration::from_secs(60),
             concurrency: 64,
+            fence: FenceMode::Pause,
         }
     }
 

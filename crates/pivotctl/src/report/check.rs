@@ -172,6 +172,12 @@ mod tests {
             hint: ask for the permission to list in all namespaces
             see docs/checks.md#limited-view
 
+        fence
+        -----
+        √ Where the full fence is asked for, the clusters serve what it takes
+        √ Where the full fence is asked for, the user may raise it
+        √ Where the full fence is asked for, no other pivot's stands
+
         objects
         -------
         √ There is something to move
@@ -213,7 +219,7 @@ mod tests {
         let plan = PlanReport { target: None, findings: vec![], ..sample::plan() };
         let report = CheckReport::of(&plan);
         let categories: Vec<_> = report.categories.iter().map(|c| c.category).collect();
-        assert_eq!(categories, ["permissions", "objects", "steadiness"]);
+        assert_eq!(categories, ["permissions", "fence", "objects", "steadiness"]);
         assert!(report.success);
     }
 
