@@ -274,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stripped_first_is_deleted_as_the_strip_left_it() {
+        let key = ObjectKey::new(GroupKind::new("", "Secret"), Some("a"), "held");
+        let entries = vec![(key, Uid("u".to_owned()), Some("7".to_owned()))];
+        let mut removal = Removal::new(Side::Source, entries, &BTreeSet::new()).stripping_first(|_| true);
+        let Op::Merge { patch, .. } = removal.write(0).op else { panic!("deleted before it was stripped") };
+        assert_eq!(patch, json!({"metadata": {"resourceVersion": "7", "finalizers": null}}));
+        assert!(removal.stripped(0, "8"));
+        let Op::Delete { resource_version, .. } = removal.write(0).op else { panic!("stripped twice") };
+        assert_eq!(resource_version.as_deref(), Some("8"));
+        assert!(!removal.stripped(0, "9"), "somebody put a finalizer back, and it was taken off again");
+    }
+
+    #[test]
     fn what_stays_keeps_its_owners() {
         let mut removal = removal(&[(2, 1), (1, 0)], 3);
         let kept: Vec<_> = removal.keep(2).into_iter().map(|key| key.name).collect();
