@@ -84,6 +84,26 @@ pub(crate) struct Plan<'a> {
     pub(crate) assets: &'a Assets,
     pub(crate) tools: &'a Tools,
     pub(crate) clusterctl: bool,
+    pub(crate) fence: Fence,
+}
+
+/// The value of `pivotctl move --fence`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Fence {
+    /// The same protection on both sides of the comparison.
+    #[default]
+    Pause,
+    /// With records, policies, and everything staged before the source is stopped.
+    Full,
+}
+
+impl Fence {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Full => "full",
+        }
+    }
 }
 
 impl Plan<'_> {
@@ -189,8 +209,8 @@ impl Plan<'_> {
         };
         command.args(["move", "--namespace", namespace, "--kubeconfig"]).arg(&scene.source.kubeconfig);
         command.arg("--to-kubeconfig").arg(&scene.target.kubeconfig);
-        if runner == Runner::Pivotctl {
-            command.arg("--yes");
+        if runner != Runner::Clusterctl {
+            command.args(["--yes", "--fence", self.fence.name()]);
         }
         command
     }

@@ -28,7 +28,7 @@ use clap::Parser;
 use pivot_testbed::{assets::Assets, tool::Tools};
 
 use crate::{
-    contest::Plan,
+    contest::{Fence, Plan},
     error::{Error, Result},
     report::{LEGEND, Table},
 };
@@ -49,6 +49,10 @@ struct Options {
     #[arg(long)]
     without_clusterctl: bool,
 
+    /// How pivotctl keeps others from acting; clusterctl knows the pause alone
+    #[arg(long, value_enum, default_value_t)]
+    fence: Fence,
+
     /// Write all results to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -68,7 +72,12 @@ async fn main() -> ExitCode {
 async fn bench(options: &Options) -> Result<()> {
     let assets = Assets::find()?;
     let tools = Tools::find(&assets)?;
-    let plan = Plan { assets: &assets, tools: &tools, clusterctl: !options.without_clusterctl };
+    let plan = Plan {
+        assets: &assets,
+        tools: &tools,
+        clusterctl: !options.without_clusterctl,
+        fence: options.fence,
+    };
     let mut contests = Vec::new();
     for &size in &options.sizes {
         let rounds = options.rounds.unwrap_or_else(|| usual_rounds(size));
