@@ -18,7 +18,7 @@ use crate::coordinator::SeatError;
 use crate::engine::{self, Sides, Source, Target};
 use crate::event::Listener;
 use crate::records::{Records, RecordsError, past, records_within};
-use crate::run::{Driver, OnFailure, RunOptions, guises, leave_seat, machine_options, take_seat};
+use crate::run::{Driver, OnFailure, RunOptions, guises, leave_seat, machine_options, story, take_seat};
 use crate::survey::{self, Options, SurveyError, discover, survey, survey_snapshot};
 
 /// What to do with a pivot, and how.
@@ -349,17 +349,19 @@ impl Recovery {
                 return Err(error);
             }
         };
-        let mut machine_options = machine_options(&run_options, ground.live_providers);
+        let mut machine_options = machine_options(&run_options, &ground.blueprint, ground.live_providers);
         machine_options.close = self.options.close;
         if self.options.close {
             machine_options.terms.retire = Retire::Delete;
         }
         let versions = ground.blueprint.versions.clone();
+        let story = story(&run_options.driver, &self.id, &ground.blueprint, listener).await;
         let discovery = ground.target.as_ref().map(|target| Arc::clone(&target.discovery));
         let machine = Machine::resume(ground.blueprint, machine_options, &past, self.course, self.attested);
         let sides = Sides {
             source: ground.source,
             target: ground.target,
+            story,
             pivot_id: self.id.clone(),
             guises,
             versions,

@@ -1,12 +1,14 @@
 //! A whole pivot, from LOCK to RETIRE.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pivot_core::fence::Identity as Guised;
-use pivot_core::machine::{End, Machine, Past, PastSide, Side};
+use pivot_core::machine::{End, Machine, Notice, Past, PastSide, Side};
 pub use pivot_core::machine::{OnFailure, Retire};
+use pivot_core::plan::{Blueprint, ClusterIdentity};
 use pivot_core::record::{FenceMode, Standing, Terms};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::discovery::Discovery;
 use crate::cluster::{Cluster, Failure};
 use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Waiting};
-use crate::engine::{self, Guise, Sides, Source, Target};
+use crate::engine::{self, Guise, Sides, Source, Story, Target};
 use crate::event::{Event, Listener};
 use crate::records::{Records, records};
 use crate::survey::{DirectorySurvey, Options, Survey};
@@ -23,6 +25,9 @@ use crate::survey::{DirectorySurvey, Options, Survey};
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a change in the source may send a run back to SNAPSHOT.
 const SNAPSHOTS: u32 = 5;
+
+/// Tells the time of day, for people alone.
+pub type Clock = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Who drives a pivot.
 #[derive(Clone)]
@@ -33,6 +38,10 @@ pub struct Driver {
     pub times: LeaseTimes,
     /// True for a holder of a Lease that is known to be gone: a process of this machine, since its start, that no longer exists.
     pub is_dead: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Directory of the journals; `None` for no journal.
+    pub journals: Option<PathBuf>,
+    /// Tells the time of day, for people alone.
+    pub clock: Clock,
 }
 
 impl std::fmt::Debug for Driver {
@@ -95,10 +104,13 @@ pub async fn run(
     };
     let Survey { blueprint, source: source_discovery, positions, live_providers, .. } = survey;
     let versions = blueprint.versions.clone();
-    let machine = Machine::new(blueprint, machine_options(&options, live_providers), &past);
+    let story = story(&options.driver, &options.pivot_id, &blueprint, listener).await;
+    let machine_options = machine_options(&options, &blueprint, live_providers);
+    let machine = Machine::new(blueprint, machine_options, &past);
     let sides = Sides {
         source: Source::Cluster { cluster: source, discovery: source_discovery, positions },
         target: Some(Target { cluster: target, discovery: Arc::clone(&target_discovery) }),
+        story,
         pivot_id: options.pivot_id,
         guises,
         versions,
@@ -136,10 +148,13 @@ pub(crate) async fn run_directory(
         Err(error) => return End::Failed { cause: error.to_string() },
     };
     let versions = blueprint.versions.clone();
-    let machine = Machine::new(blueprint, machine_options(&options, BTreeSet::new()), &past);
+    let story = story(&options.driver, &options.pivot_id, &blueprint, listener).await;
+    let machine_options = machine_options(&options, &blueprint, BTreeSet::new());
+    let machine = Machine::new(blueprint, machine_options, &past);
     let sides = Sides {
         source: Source::Directory(inventory),
         target: Some(Target { cluster: target, discovery: Arc::clone(&target_discovery) }),
+        story,
         pivot_id: options.pivot_id,
         guises,
         versions,
@@ -207,13 +222,38 @@ pub(crate) async fn take_seat(
     Seat::take(clusters, pivot_id, &driver.me, driver.times, &*driver.is_dead, &mut tell).await
 }
 
+/// The journal of a pivot.
+pub(crate) async fn story(
+    driver: &Driver,
+    pivot_id: &str,
+    blueprint: &Blueprint,
+    listener: Listener<'_>,
+) -> Story {
+    let began = Instant::now();
+    let source = ClusterIdentity {
+        name: blueprint.source.name.clone(),
+        id: blueprint.source.inventory.cluster_id.clone(),
+    };
+    let target = blueprint.target.as_ref().map_or_else(
+        || ClusterIdentity { name: String::new(), id: String::new() },
+        |target| ClusterIdentity { name: target.name.clone(), id: target.inventory.cluster_id.clone() },
+    );
+    let clock = Arc::clone(&driver.clock);
+    let (story, trouble) = Story::begin(driver.journals.as_deref(), clock, pivot_id, &source, &target).await;
+    if let Some(message) = trouble {
+        let notice = Notice::Warning { object: None, message };
+        listener(Event { elapsed: began.elapsed(), notice });
+    }
+    story
+}
+
 /// Gives the seat back. After a rollback nothing of ours stays in the target.
 pub(crate) async fn leave_seat(seat: Seat, end: &End, target: Option<&Discovery>, listener: Listener<'_>) {
     let began = Instant::now();
     let rolled_back = matches!(end, End::RolledBack { .. });
     let clear = target.filter(|_| rolled_back).map(|target| (Side::Target, target));
     for left in seat.release(clear).await {
-        let notice = pivot_core::machine::Notice::Warning {
+        let notice = Notice::Warning {
             object: Some(left.object.clone()),
             message: format!("left in {} (the {}): {}", left.cluster, left.side, left.reason),
         };
@@ -223,9 +263,15 @@ pub(crate) async fn leave_seat(seat: Seat, end: &End, target: Option<&Discovery>
 
 pub(crate) fn machine_options(
     options: &RunOptions,
+    blueprint: &Blueprint,
     live_providers: BTreeSet<String>,
 ) -> pivot_core::machine::Options {
     let request = &options.survey.request;
+    let there = blueprint.target.as_ref().and_then(|target| target.fence.as_ref());
+    let controllers = [(Side::Source, blueprint.source.fence.as_ref()), (Side::Target, there)]
+        .into_iter()
+        .filter_map(|(side, facts)| Some((side, facts?.controllers.clone())))
+        .collect();
     pivot_core::machine::Options {
         pivot_id: options.pivot_id.clone(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
@@ -245,6 +291,6 @@ pub(crate) fn machine_options(
         patience: options.patience,
         snapshots: SNAPSHOTS,
         live_providers,
-        controllers: BTreeMap::new(),
+        controllers,
     }
 }

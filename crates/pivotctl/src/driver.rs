@@ -6,11 +6,14 @@ use std::path::Path;
 use std::process;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use pivot::coordinator::{Identity, LeaseTimes};
 use pivot::run::Driver;
 
+use crate::environment::Environment;
+
 /// The driver that this process is.
-pub(crate) fn driver() -> Driver {
+pub(crate) fn driver(environment: &Environment) -> Driver {
     let me = Identity { host: host(), pid: process::id(), nonce: nonce(), boot: boot() };
     let mine = me.clone();
     let is_dead = move |holder: &str| {
@@ -21,7 +24,13 @@ pub(crate) fn driver() -> Driver {
                 && !exists(other.pid)
         })
     };
-    Driver { me, times: LeaseTimes::default(), is_dead: Arc::new(is_dead) }
+    Driver {
+        me,
+        times: LeaseTimes::default(),
+        is_dead: Arc::new(is_dead),
+        journals: environment.state_directory(),
+        clock: Arc::new(|| Timestamp::now().to_string()),
+    }
 }
 
 /// Name of the machine, or of the container: process ids mean something only inside of it.
@@ -40,8 +49,13 @@ fn boot() -> String {
     id.trim().to_owned()
 }
 
+/// A process that ended and that its parent has not noticed yet is none.
 fn exists(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists() || !Path::new("/proc/self").exists()
+    match fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")) {
+        Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        // Where there is no such file system nobody is taken for dead.
+        Err(_) => !Path::new("/proc/self/stat").exists(),
+    }
 }
 
 /// Random, and never used before: the keys of a `RandomState` come from the operating system.

@@ -12,6 +12,7 @@ use pivot::cluster::Proxy;
 pub(crate) struct Environment {
     kubeconfig: Option<OsString>,
     home: Option<PathBuf>,
+    state: Option<PathBuf>,
     /// True where the terminal cannot redraw a line (`TERM=dumb`).
     pub(crate) dumb_terminal: bool,
     /// Proxy for clusters whose kubeconfig names none.
@@ -19,7 +20,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Reads `KUBECONFIG`, `HOME`, `TERM`, `HTTPS_PROXY` and `NO_PROXY`.
+    /// Reads `KUBECONFIG`, `HOME`, `XDG_STATE_HOME`, `TERM`, `HTTPS_PROXY` and `NO_PROXY`.
     pub(crate) fn read() -> Self {
         let text =
             |names: [&str; 2]| names.into_iter().find_map(|n| env::var(n).ok().filter(|v| !v.is_empty()));
@@ -28,9 +29,16 @@ impl Environment {
         Self {
             kubeconfig: env::var_os("KUBECONFIG"),
             home: env::home_dir(),
+            state: env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()),
             dumb_terminal: env::var_os("TERM").is_some_and(|term| term == "dumb"),
             proxy,
         }
+    }
+
+    /// Where journals are: `$XDG_STATE_HOME/pivotctl`, else `~/.local/state/pivotctl` (XDG base directories).
+    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
+        let state = self.state.clone().or_else(|| Some(self.home.as_ref()?.join(".local").join("state")));
+        state.map(|state| state.join("pivotctl"))
     }
 
     /// Kubeconfig files where none was named: those of `KUBECONFIG`, else `~/.kube/config`.

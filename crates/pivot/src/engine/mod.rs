@@ -3,6 +3,7 @@
 //! One loop owns the machine and the listener; effects run beside it as futures that it polls, so that nothing outlives it.
 
 mod perform;
+mod story;
 mod watches;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::perform::Performer;
 pub(crate) use self::perform::{Guise, Sides, Source, Target};
+pub(crate) use self::story::Story;
 use self::watches::Sighting;
 use crate::coordinator::Seat;
 use crate::event::{Event, Listener};
@@ -37,11 +39,14 @@ pub(crate) async fn drive(
     let mut deposed = false;
     let mut keep = std::pin::pin!(seat.keep());
     loop {
-        for notice in machine.notices() {
+        let trouble = performer.story().trouble().map(|message| Notice::Warning { object: None, message });
+        for notice in machine.notices().into_iter().chain(trouble) {
+            performer.story().heard(&notice);
             listener(Event { elapsed: started.elapsed(), notice });
         }
         if let Some(end) = machine.end() {
             let end = end.clone();
+            performer.story().end(&end).await;
             drop(running);
             performer.stop().await;
             return end;

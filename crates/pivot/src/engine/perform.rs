@@ -12,6 +12,7 @@ use pivot_core::object::ObjectKey;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
 
+use super::story::Story;
 use super::watches::{Sighting, Watches};
 use crate::cluster::discovery::Discovery;
 use crate::cluster::inventory::ListPosition;
@@ -48,6 +49,8 @@ pub(crate) struct Sides {
     /// Nothing where a rollback has to do without it.
     pub(crate) target: Option<Target>,
     pub(crate) pivot_id: String,
+    /// What is about to be written, and what came of it.
+    pub(crate) story: Story,
     /// Nothing where the fence is the pause alone.
     pub(crate) guises: BTreeMap<Side, Guise>,
     pub(crate) versions: BTreeMap<GroupKind, String>,
@@ -77,6 +80,10 @@ impl Performer {
         self.watches.lock().await.stop().await;
     }
 
+    pub(super) fn story(&self) -> &Story {
+        &self.sides.story
+    }
+
     pub(super) async fn perform(&self, effect: Effect) -> (EffectId, Outcome) {
         sleep(effect.delay).await;
         (effect.id, self.outcome(effect.act).await)
@@ -87,7 +94,10 @@ impl Performer {
             Act::Write(write) => match self.kind(write.side, &write.key) {
                 Some((cluster, kind, version)) => {
                     let cluster = self.guise(write.side).map_or(cluster, |guise| &guise.cluster);
-                    cluster.write(kind, version, &write.key, &write.op).await
+                    let intent = self.sides.story.intent(&write).await;
+                    let outcome = cluster.write(kind, version, &write.key, &write.op).await;
+                    self.sides.story.outcome(intent, &outcome);
+                    outcome
                 }
                 None => unknown_kind(&write.key),
             },

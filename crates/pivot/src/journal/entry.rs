@@ -1,6 +1,6 @@
 //! What a line says.
 
-use pivot_core::machine::{Op, Outcome, Phase, RefusalClass, Side, Write};
+use pivot_core::machine::{End, Op, Outcome, Phase, RefusalClass, Side, Write};
 use pivot_core::object::{ObjectKey, Uid};
 use pivot_core::plan::ClusterIdentity;
 use serde::{Deserialize, Serialize};
@@ -158,6 +158,19 @@ pub enum Ending {
     InDoubt,
     /// The target is active; something is left to be cleaned up.
     CleanupPending,
+}
+
+impl From<&End> for Ending {
+    fn from(end: &End) -> Self {
+        match end {
+            End::Done { .. } => Self::Done,
+            End::Failed { .. } => Self::Failed,
+            End::RolledBack { .. } => Self::RolledBack,
+            End::Suspended { .. } => Self::Suspended,
+            End::InDoubt { .. } => Self::InDoubt,
+            End::CleanupPending { .. } => Self::CleanupPending,
+        }
+    }
 }
 
 impl Event {
