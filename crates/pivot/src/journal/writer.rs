@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -17,6 +18,8 @@ use super::{FILE, JournalError};
 
 /// How long the disk may take before a pivot goes on without a journal.
 const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY: u32 = 0o600;
 
@@ -210,7 +213,7 @@ impl Shared {
         match open.append(&batch) {
             Ok(()) => self.queue().written = last.seq,
             Err(error) => {
-                // Gives the lock on the file up.
+                // Nothing may follow the gap.
                 *tail = None;
                 self.silence(error);
             }
@@ -244,10 +247,8 @@ impl Tail {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(OWNER_ONLY);
         let mut file = carefully(&mut options).open(path).map_err(failed("open"))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.to_owned() }),
-            // Not every file system can lock; the Leases keep others away.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
+        if !lock(&file) {
+            return Err(JournalError::InUse { path: path.to_owned() });
         }
         let bytes = read_all(&mut file).map_err(failed("read"))?;
         file.set_permissions(Permissions::from_mode(OWNER_ONLY)).map_err(failed("protect"))?;
@@ -282,6 +283,19 @@ impl Tail {
         self.sum = sum;
         Ok(())
     }
+}
+
+/// Keeps other processes from writing. False where one does.
+fn lock(file: &File) -> bool {
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            // A child that has not yet begun its own program still holds what we have just closed.
+            Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
+            // Not every file system can lock; the Leases keep others away.
+            Ok(()) | Err(TryLockError::Error(_)) => return true,
+        }
+    }
+    false
 }
 
 /// A name for a damaged journal that no other has.
