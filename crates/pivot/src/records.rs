@@ -85,7 +85,7 @@ pub async fn records_within(cluster: &Cluster, patience: Duration) -> Result<Rec
     loop {
         match records(cluster).await.map_err(RecordsError::from) {
             Err(error) if error.is_silence() && Instant::now() < end => {
-                sleep(Duration::from_millis(500)).await
+                sleep(Duration::from_millis(500)).await;
             }
             answer => return answer,
         }

@@ -119,7 +119,7 @@ pub enum RecoverError {
     Attest(String),
     /// A side cannot be looked at.
     #[error(transparent)]
-    Survey(#[from] SurveyError),
+    Survey(Box<SurveyError>),
     /// What was found cannot be moved any more.
     #[error("{0}")]
     Refused(String),
@@ -143,6 +143,12 @@ pub enum RecoverError {
         #[source]
         error: Failure,
     },
+}
+
+impl From<SurveyError> for RecoverError {
+    fn from(error: SurveyError) -> Self {
+        Self::Survey(Box::new(error))
+    }
 }
 
 /// One side as it answered.
@@ -185,7 +191,7 @@ pub async fn recover(
         Err(reason) => return Err(RecoverError::NoCourse { id: Some(id), reason }),
     };
     let recovery = Recovery { id, source, target, options, course, attested, record };
-    recovery.carry_on(interrupt, listener).await
+    Box::pin(recovery.carry_on(interrupt, listener)).await
 }
 
 async fn answer(

@@ -108,7 +108,7 @@ impl Machine {
         fields
     }
 
-    fn spec_write(&self, side: Side, index: usize, fields: Value) -> Write {
+    fn spec_write(&self, side: Side, index: usize, fields: &Value) -> Write {
         let key = self.capture(side, index).key.clone();
         let revision = self.sights.get(&(side, index)).map_or("", |sight| sight.resource_version.as_str());
         // Without a revision the write would meet whatever is there: an impossible one makes the server tell it first.
@@ -117,11 +117,11 @@ impl Machine {
     }
 
     pub(super) fn hold_write(&self, side: Side, index: usize) -> Write {
-        self.spec_write(side, index, self.held_fields(side, index))
+        self.spec_write(side, index, &self.held_fields(side, index))
     }
 
     pub(super) fn free_write(&self, side: Side, index: usize) -> Write {
-        self.spec_write(side, index, self.free_fields(side, index))
+        self.spec_write(side, index, &self.free_fields(side, index))
     }
 
     /// What the object says of the fields that a write wants to set.
@@ -135,12 +135,11 @@ impl Machine {
 
     pub(super) fn settle_hold(&mut self, side: Side, index: usize, tries: Tries, outcome: Outcome) {
         match outcome {
-            Outcome::Written(_) => self.scripted(),
+            // A manager that is not there acts on nothing.
+            Outcome::Written(_) | Outcome::Refused { class: RefusalClass::NotFound, .. } => self.scripted(),
             Outcome::Refused { class: RefusalClass::Conflict, message, .. } => {
                 self.look_again(Step::Hold(side, index), tries, &message);
             }
-            // A manager that is not there acts on nothing.
-            Outcome::Refused { class: RefusalClass::NotFound, .. } => self.scripted(),
             other => self.refused(&format!("taking {}", self.capture(side, index).key), other),
         }
     }
@@ -154,9 +153,7 @@ impl Machine {
     ) {
         let fields = self.held_fields(side, index);
         match found {
-            None => self.scripted(),
-            Some(found) if Self::says(found, &fields) => self.scripted(),
-            Some(found) => {
+            Some(found) if !Self::says(found, &fields) => {
                 let holder =
                     found.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or_default();
                 let seconds =
@@ -166,6 +163,7 @@ impl Machine {
                 self.sights.insert((side, index), Sight { resource_version, patience });
                 self.again(Step::Hold(side, index), tries);
             }
+            _ => self.scripted(),
         }
     }
 

@@ -128,15 +128,15 @@ impl Machine {
 
     /// The steps that bring the policy up to date.
     fn policy(&mut self, side: Side) -> Vec<Step> {
-        let (policy, binding) = match (self.fences.keep_scope, self.fences.get(side).clone()) {
-            (true, Fence { former: Some(former), left: [Some(policy), Some(binding)], .. }) => {
-                (retokened(policy, &former, &self.options.token), retokened(binding, "", ""))
-            }
-            _ => {
-                let scope = FenceScope::of(&self.blueprint, side);
-                let id = &self.options.pivot_id;
-                (fence::policy(&scope, id, &self.options.token), fence::binding(&scope, id))
-            }
+        let left = self.fences.get(side).clone();
+        let (policy, binding) = if self.fences.keep_scope
+            && let Fence { former: Some(former), left: [Some(policy), Some(binding)], .. } = left
+        {
+            (retokened(policy, &former, &self.options.token), retokened(binding, "", ""))
+        } else {
+            let scope = FenceScope::of(&self.blueprint, side);
+            let id = &self.options.pivot_id;
+            (fence::policy(&scope, id, &self.options.token), fence::binding(&scope, id))
         };
         let steps = [
             self.want(side, Doc::Policy, Some(sealed(policy))),

@@ -30,6 +30,15 @@ pub(super) enum Doc {
     Binding,
 }
 
+/// What is to become of a document.
+#[derive(Clone, Debug)]
+enum Wish {
+    /// It says this.
+    Says(Value),
+    /// It is not there.
+    Gone,
+}
+
 /// What is known of one document.
 #[derive(Clone, Debug, Default)]
 struct Held {
@@ -37,8 +46,8 @@ struct Held {
     revision: Option<Revision>,
     /// What it says.
     says: Option<Digest>,
-    /// What it is to say, while a write is under way; `None` inside for a document that is to go.
-    wanted: Option<Option<Value>>,
+    /// What is to become of it, while a write is under way.
+    wanted: Option<Wish>,
     /// What it may say: a write of which the outcome was never learned.
     maybe: Option<Digest>,
     /// True once it says what we wrote.
@@ -130,7 +139,7 @@ impl Machine {
             return None;
         }
         let held = self.ledger.held(side, doc);
-        if let Some(left) = held.wanted.take().flatten() {
+        if let Some(Wish::Says(left)) = held.wanted.take() {
             held.maybe = Some(essence(doc, &left));
         }
         let so = held.maybe.is_none()
@@ -143,32 +152,34 @@ impl Machine {
         if so {
             return None;
         }
-        held.wanted = Some(content);
+        held.wanted = Some(content.map_or(Wish::Gone, Wish::Says));
         Some(Step::Doc(side, doc))
     }
 
     pub(super) fn doc_write(&self, side: Side, doc: Doc) -> Write {
         let held = self.ledger.held.get(&(side, doc)).expect("BUG: a document that nobody wants");
         let manager = OWN_MANAGER.to_owned();
-        let op = match (held.wanted.clone().flatten(), &held.revision) {
-            (Some(body), None) => Op::Create { body, manager },
-            (Some(mut body), Some(revision)) => {
+        let wish = held.wanted.as_ref().expect("BUG: a document that nobody wants");
+        let op = match (wish, &held.revision) {
+            (Wish::Says(body), None) => Op::Create { body: body.clone(), manager },
+            (Wish::Says(body), Some(revision)) => {
+                let mut body = body.clone();
                 body["metadata"]["resourceVersion"] = revision.resource_version.as_str().into();
                 Op::Replace { body, manager }
             }
-            (None, Some(revision)) => Op::Delete {
+            (Wish::Gone, Some(revision)) => Op::Delete {
                 uid: revision.uid.clone(),
                 resource_version: Some(revision.resource_version.clone()),
             },
             // Perhaps it is there: any uid is refused, and it is looked up.
-            (None, None) => Op::Delete { uid: Uid("unknown".to_owned()), resource_version: None },
+            (Wish::Gone, None) => Op::Delete { uid: Uid("unknown".to_owned()), resource_version: None },
         };
         Write { side, key: self.doc_key(doc), op }
     }
 
     pub(super) fn settle_doc(&mut self, side: Side, doc: Doc, tries: Tries, outcome: Outcome) {
         let held = self.ledger.held(side, doc);
-        let goes = matches!(held.wanted, Some(None));
+        let goes = matches!(held.wanted, Some(Wish::Gone));
         match outcome {
             Outcome::Written(revision) => self.doc_done(side, doc, Some(revision)),
             Outcome::Removed | Outcome::Terminating(_) => self.doc_done(side, doc, None),
@@ -177,7 +188,7 @@ impl Machine {
                 self.look_again(Step::Doc(side, doc), tries, &message);
             }
             Outcome::Refused { class: RefusalClass::Conflict | RefusalClass::Exists, message, .. } => {
-                self.look_again(Step::Doc(side, doc), tries, &message)
+                self.look_again(Step::Doc(side, doc), tries, &message);
             }
             other => self.refused(&format!("writing {} on the {side}", self.doc_key(doc)), other),
         }
@@ -188,11 +199,11 @@ impl Machine {
         let wanted = held.wanted.as_ref().expect("BUG: a document that nobody wants");
         let Some(found) = found else {
             return match (wanted, &held.revision) {
-                (None, _) => self.doc_done(side, doc, None),
-                (Some(_), Some(_)) if matches!(doc, Doc::Ownership | Doc::Record) => {
+                (Wish::Gone, _) => self.doc_done(side, doc, None),
+                (Wish::Says(_), Some(_)) if matches!(doc, Doc::Ownership | Doc::Record) => {
                     self.overtaken(side, doc, "is gone");
                 }
-                (Some(_), _) => {
+                (Wish::Says(_), _) => {
                     held.revision = None;
                     self.again(Step::Doc(side, doc), tries);
                 }
@@ -203,12 +214,12 @@ impl Machine {
             || (held.revision.as_ref().is_some_and(|known| known.uid == found.uid())
                 && held.says.as_ref() == Some(&says));
         match wanted {
-            Some(wanted) if essence(doc, wanted) == says => {
+            Wish::Says(wanted) if essence(doc, wanted) == says => {
                 return self.doc_done(side, doc, Some(Revision::of(found)));
             }
             // Only its revision moved: somebody touched a label.
             _ if as_known => {}
-            None if held.revision.as_ref().is_some_and(|known| known.uid != found.uid()) => {
+            Wish::Gone if held.revision.as_ref().is_some_and(|known| known.uid != found.uid()) => {
                 return self.doc_done(side, doc, None);
             }
             _ if matches!(doc, Doc::Ownership | Doc::Record) => {
@@ -223,9 +234,11 @@ impl Machine {
 
     fn doc_done(&mut self, side: Side, doc: Doc, revision: Option<Revision>) {
         let held = self.ledger.held(side, doc);
-        let wanted = held.wanted.take().flatten();
-        held.says = wanted.as_ref().map(|wanted| essence(doc, wanted));
-        held.ours = wanted.is_some();
+        held.says = match held.wanted.take() {
+            Some(Wish::Says(content)) => Some(essence(doc, &content)),
+            Some(Wish::Gone) | None => None,
+        };
+        held.ours = held.says.is_some();
         held.maybe = None;
         held.revision = revision;
         self.scripted();

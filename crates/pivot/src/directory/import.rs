@@ -119,5 +119,5 @@ pub async fn import(
     if import.report().errors().next().is_some() {
         return Err(DirectoryError::Checks { findings: import.report().findings.clone() });
     }
-    Ok(import.run(target.clone(), pivot_id, driver, interrupt, listener).await)
+    Ok(Box::pin(import.run(target.clone(), pivot_id, driver, interrupt, listener)).await)
 }
