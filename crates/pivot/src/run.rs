@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::discovery::Discovery;
 use crate::cluster::{Cluster, Failure};
-use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Waiting};
+use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Unclaimed, Waiting};
 use crate::engine::{self, Guise, Sides, Source, Story, Target};
 use crate::event::{Event, Listener};
 use crate::records::{Records, records};
@@ -219,7 +219,13 @@ pub(crate) async fn take_seat(
     let mut tell = |waiting: Waiting| {
         listener(Event { elapsed: began.elapsed(), notice: engine::waiting(&waiting) });
     };
-    Seat::take(clusters, pivot_id, &driver.me, driver.times, &*driver.is_dead, &mut tell).await
+    let seat = Seat::take(clusters, pivot_id, &driver.me, driver.times, &*driver.is_dead, &mut tell).await?;
+    // Whoever cannot take a side does not begin to write to it.
+    let Some(unclaimed) = seat.unclaimed().into_iter().next() else { return Ok(seat) };
+    // What could not be given back runs out by itself.
+    let _left = seat.release(None).await;
+    let Unclaimed { side, cluster, reason } = unclaimed;
+    Err(SeatError::Unreachable { side, cluster, reason })
 }
 
 /// The journal of a pivot.
