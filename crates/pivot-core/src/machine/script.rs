@@ -1,6 +1,6 @@
 //! Scripts: short sequences of steps around records and fences. The steps of a wave run at the same time, waves after each other.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::Machine;
 use super::step::Step;
@@ -48,8 +48,17 @@ pub(super) struct Script {
 
 impl Machine {
     /// Begins a script. Where nothing is to be done, what follows it begins at once.
-    pub(super) fn play(&mut self, waves: Vec<Vec<Step>>, then: Then) {
+    ///
+    /// A document that is wanted twice is written once, the first time: what it is to say is known before anything begins.
+    pub(super) fn play(&mut self, mut waves: Vec<Vec<Step>>, then: Then) {
         debug_assert!(self.script.is_none(), "BUG: {then:?} while {:?}", self.script);
+        let mut written = BTreeSet::new();
+        for wave in &mut waves {
+            wave.retain(|step| match step {
+                Step::Doc(side, doc) => written.insert((*side, *doc)),
+                _ => true,
+            });
+        }
         self.script = Some(Script { waves: waves.into(), running: 0, then });
         self.next_wave();
     }
@@ -77,7 +86,8 @@ impl Machine {
                 None => {
                     let then = script.then;
                     self.script = None;
-                    self.follow(then);
+                    // It may begin a script of its own, which has begun its first wave by now.
+                    return self.follow(then);
                 }
             }
         }

@@ -1,7 +1,14 @@
-//! What chance decides: the order of effects, what becomes of them, and what people do meanwhile.
+//! What chance decides: how a pivot is asked for, the order of effects, what becomes of them, what people do meanwhile, and when
+//! the coordinator dies.
 
+use std::time::Duration;
+
+use pivot_core::machine::{OnFailure, Retire, Side};
+use pivot_core::record::{FenceMode, Verb};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+
+use crate::run::Setup;
 
 /// What becomes of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,21 +52,38 @@ pub(crate) enum Choice {
     Squat(usize),
     /// Somebody removes a staged object from the target and creates another of that name.
     Usurp(usize),
+    /// The coordinator dies, and somebody takes the pivot up.
+    Crash {
+        /// Which of its requests under way still reach their server.
+        applied: u8,
+        verb: Verb,
+        /// It is not dead at all.
+        zombie: bool,
+    },
+    /// A side stops to answer.
+    Silence(Side),
+    /// Both sides answer again.
+    Speech,
+    /// A coordinator that was taken for dead goes on.
+    Zombie(usize, Fate),
 }
 
-fn effect(denials: bool) -> impl Strategy<Value = Choice> {
-    let fate = prop_oneof![
+fn fate(denials: bool) -> impl Strategy<Value = Fate> + Clone {
+    prop_oneof![
         20 => Just(Fate::Done),
         2 => Just(Fate::Busy),
         2 => Just(Fate::Lost),
         2 => Just(Fate::Broken),
         2 => Just(Fate::Conflict),
         u32::from(denials) => Just(Fate::Denied),
-    ];
-    (0usize..8, fate).prop_map(|(pick, fate)| Choice::Effect(pick, fate))
+    ]
 }
 
-fn people() -> impl Strategy<Value = Choice> {
+fn effect(denials: bool) -> impl Strategy<Value = Choice> + Clone {
+    (0usize..8, fate(denials)).prop_map(|(pick, fate)| Choice::Effect(pick, fate))
+}
+
+fn people() -> impl Strategy<Value = Choice> + Clone {
     let n = 0usize..12;
     (0u8..10, n).prop_map(|(what, n)| match what {
         0 => Choice::Interrupt,
@@ -92,7 +116,86 @@ pub(crate) fn anything() -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec(effect(true), 0..120)
 }
 
-/// More cases than proptest's default; `PROPTEST_CASES` asks for more still.
-pub(crate) fn config() -> Config {
-    Config { cases: Config::default().cases.max(2_000), failure_persistence: None, ..Config::default() }
+pub(crate) fn verb() -> impl Strategy<Value = Verb> + Clone {
+    prop_oneof![Just(Verb::Resume), Just(Verb::Rollback)]
+}
+
+fn crash(zombies: bool) -> impl Strategy<Value = Choice> + Clone {
+    (any::<u8>(), verb(), any::<bool>()).prop_map(move |(applied, verb, zombie)| Choice::Crash {
+        applied,
+        verb,
+        zombie: zombie && zombies,
+    })
+}
+
+/// Long stretches in which all goes well, so that crashes come in every phase.
+fn stretch() -> impl Strategy<Value = Vec<Choice>> + Clone {
+    (0usize..60, 0usize..8).prop_map(|(length, pick)| vec![Choice::Effect(pick, Fate::Done); length])
+}
+
+fn stretches(
+    trouble: impl Strategy<Value = Choice> + 'static,
+) -> impl Strategy<Value = Vec<Choice>> {
+    prop::collection::vec((stretch(), prop::collection::vec(trouble, 1..4)), 1..5).prop_map(|parts| {
+        parts.into_iter().flat_map(|(well, trouble)| well.into_iter().chain(trouble)).collect()
+    })
+}
+
+/// Coordinators that die, one after the other, amid every kind of trouble.
+pub(crate) fn deadly() -> impl Strategy<Value = Vec<Choice>> {
+    stretches(prop_oneof![6 => crash(false), 4 => effect(true), 1 => Just(Choice::Interrupt)])
+}
+
+/// The same among people.
+pub(crate) fn deadly_and_crowded() -> impl Strategy<Value = Vec<Choice>> {
+    stretches(prop_oneof![4 => crash(false), 2 => effect(true), 4 => people(), 2 => Just(Choice::Sighting)])
+}
+
+/// Coordinators that are taken for dead and are not.
+pub(crate) fn haunted() -> impl Strategy<Value = Vec<Choice>> {
+    let zombie = (0usize..16, fate(false)).prop_map(|(pick, fate)| Choice::Zombie(pick, fate));
+    let step = prop_oneof![3 => effect(false), 3 => zombie];
+    let begin = (stretch(), crash(true)).prop_map(|(mut well, crash)| {
+        well.push(crash);
+        well
+    });
+    let part = (begin, prop::collection::vec(step, 0..80)).prop_map(|(mut begin, steps)| {
+        begin.extend(steps);
+        begin
+    });
+    prop::collection::vec(part, 1..3).prop_map(|parts| parts.concat())
+}
+
+/// Sides that stop to answer, and coordinators that die meanwhile.
+pub(crate) fn silent() -> impl Strategy<Value = Vec<Choice>> {
+    let side = prop_oneof![Just(Side::Source), Just(Side::Target)];
+    stretches(prop_oneof![
+        4 => side.prop_map(Choice::Silence),
+        3 => Just(Choice::Speech),
+        4 => crash(false),
+        4 => effect(false),
+    ])
+}
+
+/// How a pivot may be asked for.
+pub(crate) fn setup(patience: Duration) -> impl Strategy<Value = Setup> {
+    let fence = prop_oneof![3 => Just(FenceMode::Full), 2 => Just(FenceMode::Pause)];
+    let on_failure = prop_oneof![3 => Just(OnFailure::Rollback), 1 => Just(OnFailure::Suspend)];
+    let retire = prop_oneof![5 => Just(Retire::Delete), 1 => Just(Retire::Keep)];
+    (1usize..8, fence, any::<bool>(), retire, on_failure).prop_map(
+        move |(room, fence, pre_copy, retire, on_failure)| Setup {
+            room,
+            patience,
+            fence,
+            pre_copy,
+            retire,
+            on_failure,
+        },
+    )
+}
+
+/// How often a test tries, unless `PROPTEST_CASES` asks for more.
+pub(crate) fn config(cases: u32) -> Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    Config { cases: cases.max(asked), failure_persistence: None, max_shrink_iters: 3_000, ..Config::default() }
 }

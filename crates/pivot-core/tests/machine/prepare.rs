@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use pivot_core::machine::{Active, End, Phase};
+use pivot_core::record::FenceMode;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use crate::chance::{Choice, Fate};
-use crate::run::Run;
+use crate::run::{Run, Setup};
 use crate::world::world;
 
 #[test]
@@ -16,7 +17,8 @@ fn it_is_undone_while_nobody_has_said_yes() {
     let mut seen = 0;
     for _ in 0..50 {
         let world = world().new_tree(&mut runner).unwrap().current();
-        let Some(mut run) = Run::new(&world, 4, Duration::from_secs(60)) else { continue };
+        let setup = Setup { room: 4, ..Setup::new(FenceMode::Pause, false) };
+        let Some(mut run) = Run::new(&world, setup) else { continue };
         while run.phase() < Phase::Prepare {
             assert!(run.step(Choice::Effect(0, Fate::Done)).is_none());
         }
@@ -43,7 +45,9 @@ fn a_decision_without_an_answer_is_a_doubt() {
         let mut seen = 0;
         for _ in 0..50 {
             let world = world().new_tree(&mut runner).unwrap().current();
-            let Some(mut run) = Run::new(&world, 4, Duration::from_secs(2)) else { continue };
+            let patience = Duration::from_secs(2);
+            let setup = Setup { room: 4, patience, ..Setup::new(FenceMode::Full, true) };
+            let Some(mut run) = Run::new(&world, setup) else { continue };
             while run.phase() < Phase::Commit {
                 assert!(run.step(Choice::Effect(0, Fate::Done)).is_none());
             }

@@ -1,24 +1,35 @@
-//! A model of an API server: what a pivot depends on of uids, revisions, generations, finalizers and status subresources.
+//! A model of an API server: what a pivot depends on of uids, revisions, generations, finalizers, status subresources, admission
+//! and the garbage collector.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use pivot_core::fence::{BINDING, POLICY};
 use pivot_core::inventory::Inventory;
 use pivot_core::kind::GroupKind;
 use pivot_core::machine::{Extent, Op, Outcome, RefusalClass, Revision, Seen, Write};
 use pivot_core::marks;
 use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::record::NAMESPACE;
 use serde_json::{Map, Value, json};
 
+use crate::admission::{Author, Fence};
 use crate::world::CATALOG;
 
 /// What it holds, and what changed when.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    name: &'static str,
-    pub(crate) objects: BTreeMap<ObjectKey, Value>,
+    pub(crate) name: &'static str,
+    pub(crate) objects: BTreeMap<ObjectKey, Arc<Value>>,
     pub(crate) revision: u64,
     /// Every change: its revision and its object.
     pub(crate) changes: Vec<(u64, ObjectKey)>,
+    /// Policies in force, by name.
+    fences: BTreeMap<String, Arc<Fence>>,
+    /// Policies that are written, and come into force after some more requests.
+    coming: Option<(u32, BTreeMap<String, Arc<Fence>>)>,
+    /// How many requests a policy takes to come into force.
+    pub(crate) lag: u32,
 }
 
 pub(crate) fn namespace_key(name: &str) -> ObjectKey {
@@ -31,6 +42,10 @@ fn refused(class: RefusalClass) -> Outcome {
 
 fn status_apart(key: &ObjectKey) -> bool {
     CATALOG.get(&key.kind).is_some_and(|info| !info.status_subresource.is_empty())
+}
+
+fn is_policy(key: &ObjectKey) -> bool {
+    matches!(key.kind.kind.as_str(), POLICY | BINDING)
 }
 
 fn merge(into: &mut Value, patch: &Value) {
@@ -50,10 +65,32 @@ fn merge(into: &mut Value, patch: &Value) {
     }
 }
 
+/// Takes off the nulls that stand for absent fields here.
+fn clean(object: &mut Value) {
+    let without = |value: &mut Value| {
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|_, field| !field.is_null());
+        }
+    };
+    if object["metadata"]["annotations"] == json!({}) {
+        object["metadata"]["annotations"] = Value::Null;
+    }
+    without(&mut object["metadata"]);
+    without(object);
+}
+
 impl Server {
     pub(crate) fn new(name: &'static str, namespaces: impl IntoIterator<Item = String>) -> Self {
-        let mut server = Self { name, objects: BTreeMap::new(), revision: 0, changes: Vec::new() };
-        for name in namespaces {
+        let mut server = Self {
+            name,
+            objects: BTreeMap::new(),
+            revision: 0,
+            changes: Vec::new(),
+            fences: BTreeMap::new(),
+            coming: None,
+            lag: 0,
+        };
+        for name in namespaces.into_iter().chain([NAMESPACE.to_owned()]) {
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             server.place(object);
         }
@@ -74,7 +111,7 @@ impl Server {
     /// Changes an object as somebody else would.
     pub(crate) fn edit(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Value)) {
         let Some(live) = self.objects.get(key) else { return };
-        let mut object = live.clone();
+        let mut object = Value::clone(live);
         change(&mut object);
         self.update(key, object);
     }
@@ -84,19 +121,64 @@ impl Server {
         if self.objects.remove(key).is_some() {
             self.revision += 1;
             self.changes.push((self.revision, key.clone()));
+            self.written(key);
         }
     }
 
     fn store(&mut self, key: &ObjectKey, mut object: Value) -> Revision {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = self.revision.to_string().into();
-        if object["metadata"]["annotations"] == json!({}) {
-            object["metadata"].as_object_mut().unwrap().remove("annotations");
-        }
-        let revision = Revision::of(&Manifest::new(object.clone()));
-        self.objects.insert(key.clone(), object);
+        clean(&mut object);
+        let manifest = Manifest::new(object);
+        let revision = Revision::of(&manifest);
+        self.objects.insert(key.clone(), Arc::new(manifest.into_value()));
         self.changes.push((self.revision, key.clone()));
+        self.written(key);
         revision
+    }
+
+    fn written(&mut self, key: &ObjectKey) {
+        if !is_policy(key) {
+            return;
+        }
+        let bindings = self.objects.iter().filter(|(key, _)| key.kind.kind == BINDING);
+        let fences = bindings.filter_map(|(key, binding)| {
+            let policy = ObjectKey { kind: GroupKind::new(&key.kind.group, POLICY), ..key.clone() };
+            let fence = Fence::of(self.objects.get(&policy).map(Arc::as_ref), Some(binding))?;
+            Some((key.name.clone(), fence))
+        });
+        self.coming = Some((self.lag, fences.collect()));
+        self.tick();
+    }
+
+    /// A request passes: what takes its time comes a step nearer.
+    pub(crate) fn tick(&mut self) {
+        if let Some((left, fences)) = self.coming.take() {
+            match left.checked_sub(1) {
+                None => self.fences = fences,
+                Some(left) => self.coming = Some((left, fences)),
+            }
+        }
+        let late = |(key, object): &(&ObjectKey, &Arc<Value>)| {
+            key.kind.kind == "Deployment"
+                && object["status"]["observedGeneration"] != object["metadata"]["generation"]
+        };
+        let late: Vec<_> = self.objects.iter().filter(late).map(|(key, _)| key.clone()).collect();
+        for key in late {
+            self.edit(&key, |object| {
+                object["status"] = json!({"replicas": object["spec"]["replicas"],
+                    "observedGeneration": object["metadata"]["generation"]});
+            });
+        }
+    }
+
+    /// True where a policy in force refuses this.
+    pub(crate) fn refuses(&self, author: &Author, key: &ObjectKey, deletes: bool) -> bool {
+        if self.fences.is_empty() {
+            return false;
+        }
+        let plural = format!("{}s", key.kind.kind.to_lowercase());
+        self.fences.values().any(|fence| fence.refuses(author, key, &plural, deletes))
     }
 
     /// Stores what becomes of a live object; one that nothing holds any more goes.
@@ -125,8 +207,12 @@ impl Server {
     }
 
     /// Does a write, as the real one would.
-    pub(crate) fn write(&mut self, write: &Write) -> Outcome {
+    pub(crate) fn write(&mut self, author: &Author, write: &Write) -> Outcome {
+        self.tick();
         let key = &write.key;
+        if self.refuses(author, key, matches!(write.op, Op::Delete { .. })) {
+            return refused(RefusalClass::Denied);
+        }
         let Some(live) = self.objects.get(key).cloned() else {
             return match &write.op {
                 Op::Create { body, .. } => self.create(key, body),
@@ -146,7 +232,7 @@ impl Server {
                 self.update(key, object)
             }
             Op::Status { body, .. } => {
-                let mut object = live;
+                let mut object = Value::clone(&live);
                 object["status"] = body["status"].clone();
                 self.update(key, object)
             }
@@ -154,7 +240,7 @@ impl Server {
                 refused(RefusalClass::Conflict)
             }
             Op::Merge { patch, .. } => {
-                let mut object = live;
+                let mut object = Value::clone(&live);
                 merge(&mut object, patch);
                 self.update(key, object)
             }
@@ -162,22 +248,26 @@ impl Server {
                 if self.conflicts(key, &json!({"uid": uid, "resourceVersion": resource_version})) {
                     return refused(RefusalClass::Conflict);
                 }
-                if key.kind.kind == "Namespace" {
-                    let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(&*key.name);
-                    let inside: Vec<_> = self.objects.keys().filter(|other| inside(other)).cloned().collect();
-                    for other in &inside {
-                        self.remove(other);
-                    }
-                }
-                if Manifest::new(live.clone()).finalizers().next().is_none() {
-                    self.remove(key);
-                    return Outcome::Removed;
-                }
-                let mut object = live;
-                object["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z".into();
-                Outcome::Terminating(self.store(key, object))
+                self.delete(key)
             }
         }
+    }
+
+    pub(crate) fn delete(&mut self, key: &ObjectKey) -> Outcome {
+        if key.kind.kind == "Namespace" {
+            let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(&*key.name);
+            let inside: Vec<_> = self.objects.keys().filter(|other| inside(other)).cloned().collect();
+            for other in &inside {
+                self.remove(other);
+            }
+        }
+        let mut object = Value::clone(&self.objects[key]);
+        if object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty) {
+            self.remove(key);
+            return Outcome::Removed;
+        }
+        object["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z".into();
+        Outcome::Terminating(self.store(key, object))
     }
 
     fn create(&mut self, key: &ObjectKey, body: &Value) -> Outcome {
@@ -195,8 +285,23 @@ impl Server {
         Outcome::Written(self.store(key, object))
     }
 
+    /// What the garbage collector does next: an object none of whose owners exists goes.
+    pub(crate) fn collect(&mut self) -> Option<ObjectKey> {
+        let orphan = |(key, object): &(&ObjectKey, &Arc<Value>)| {
+            let owners =
+                object["metadata"]["ownerReferences"].as_array().map(Vec::as_slice).unwrap_or_default();
+            !owners.is_empty()
+                && !object["metadata"]["deletionTimestamp"].is_string()
+                && !owners.iter().any(|owner| self.has_uid(&owner["uid"]))
+                && !self.refuses(&Author::Anybody, key, true)
+        };
+        let orphan = self.objects.iter().find(orphan).map(|(key, _)| key.clone())?;
+        self.delete(&orphan);
+        Some(orphan)
+    }
+
     pub(crate) fn read(&self, key: &ObjectKey) -> Option<Manifest> {
-        self.objects.get(key).map(clean)
+        self.objects.get(key).map(|object| Manifest::new(Value::clone(object)))
     }
 
     /// Everything of the kinds that take part, or what an extent names of them.
@@ -204,7 +309,7 @@ impl Server {
         let mut inventory = Inventory::new(self.name, CATALOG.clone());
         for (key, object) in &self.objects {
             if CATALOG.get(&key.kind).is_some() && extent.is_none_or(|extent| includes(extent, key)) {
-                inventory.add(&key.kind, clean(object));
+                inventory.add(&key.kind, Manifest::new(Value::clone(object)));
             }
         }
         inventory
@@ -214,7 +319,7 @@ impl Server {
         let objects = self.objects.iter().filter(|(key, _)| wanted(key));
         objects
             .map(|(key, object)| {
-                let manifest = clean(object);
+                let manifest = Manifest::new(Value::clone(object));
                 Seen {
                     key: key.clone(),
                     uid: manifest.uid(),
@@ -226,10 +331,16 @@ impl Server {
             .collect()
     }
 
-    /// Objects that carry the pivot's mark.
+    /// Objects that carry a pivot's mark, without its policy.
     pub(crate) fn ours(&self, id: &str) -> Vec<&ObjectKey> {
-        let marked = |object: &Value| marks::is_ours(&Manifest::new(object.clone()), id);
-        self.objects.iter().filter(|(_, object)| marked(object)).map(|(key, _)| key).collect()
+        let marked = |object: &Value| object["metadata"]["annotations"][marks::PIVOT_ID] == id;
+        let objects = self.objects.iter().filter(|(key, object)| marked(object) && !is_policy(key));
+        objects.map(|(key, _)| key).collect()
+    }
+
+    /// Policies and bindings of pivots.
+    pub(crate) fn policies(&self) -> Vec<&ObjectKey> {
+        self.objects.keys().filter(|key| is_policy(key)).collect()
     }
 
     pub(crate) fn has_uid(&self, uid: &Value) -> bool {
@@ -242,17 +353,4 @@ pub(crate) fn includes(extent: &Extent, key: &ObjectKey) -> bool {
         && key.namespace.as_ref().is_none_or(|namespace| {
             extent.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
         })
-}
-
-/// Without the nulls that stand for absent fields here.
-fn clean(object: &Value) -> Manifest {
-    let mut object = object.clone();
-    let without = |value: &mut Value| {
-        if let Some(fields) = value.as_object_mut() {
-            fields.retain(|_, field| !field.is_null());
-        }
-    };
-    without(&mut object["metadata"]);
-    without(&mut object);
-    Manifest::new(object)
 }

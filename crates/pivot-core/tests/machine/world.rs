@@ -3,12 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use pivot_core::inventory::Inventory;
-use pivot_core::kind::{GroupKind, KindCatalog, KindInfo, Scope};
+use pivot_core::kind::{GroupKind, KindCatalog, KindInfo, PROVIDER_LABEL, Scope};
 use pivot_core::link::LinkRules;
-use pivot_core::object::Manifest;
-use pivot_core::plan::{Blueprint, SourceFacts, TargetFacts};
-use pivot_core::select::Request;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -29,7 +25,7 @@ rules:
 - {name: test-needs, from: ["*"], path: "spec.testNeeds[*]", shape: ref, as: reference}
 "#;
 
-static LINK_RULES: LazyLock<Arc<LinkRules>> =
+pub(crate) static LINK_RULES: LazyLock<Arc<LinkRules>> =
     LazyLock::new(|| Arc::new(LinkRules::builtin().extended(LinkRules::parse(RULES).unwrap())));
 
 /// One object; others are named by any number, taken modulo their count.
@@ -70,31 +66,100 @@ fn shape() -> impl Strategy<Value = Shape> {
 pub(crate) struct World {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) target_namespaces: BTreeSet<String>,
+    /// Both clusters have managers: one that elects a leader, and one that does not.
+    pub(crate) managers: bool,
+    /// How many requests a policy takes to come into force.
+    pub(crate) lag: u32,
 }
 
+/// Up to nine objects.
 pub(crate) fn world() -> impl Strategy<Value = World> {
-    let cluster = Shape {
-        kind: 0,
-        elsewhere: false,
-        owners: Vec::new(),
-        needs: Vec::new(),
-        finalizer: true,
-        applied: false,
-        paused: false,
-        behind: false,
-    };
-    let shapes = prop::collection::vec(shape(), 0..9).prop_map(move |mut rest| {
-        rest.insert(0, cluster.clone());
+    world_of(9)
+}
+
+/// Up to four objects: what matters is when it fails.
+pub(crate) fn small_world() -> impl Strategy<Value = World> {
+    world_of(4)
+}
+
+fn world_of(most: usize) -> impl Strategy<Value = World> {
+    let shapes = prop::collection::vec(shape(), 0..most).prop_map(|mut rest| {
+        rest.insert(0, Shape { finalizer: true, ..Shape::of(0) });
         rest
     });
-    (shapes, any::<[bool; 2]>()).prop_map(|(shapes, [here, there])| World {
-        shapes,
-        target_namespaces: [("here", here), ("there", there)]
-            .into_iter()
-            .filter(|(_, exists)| *exists)
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-    })
+    (shapes, any::<[bool; 2]>(), prop::bool::weighted(0.3), 0u32..4).prop_map(
+        |(shapes, [here, there], managers, lag)| World {
+            shapes,
+            target_namespaces: [("here", here), ("there", there)]
+                .into_iter()
+                .filter(|(_, exists)| *exists)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            managers,
+            lag,
+        },
+    )
+}
+
+impl Shape {
+    fn of(kind: usize) -> Self {
+        Self {
+            kind,
+            elsewhere: false,
+            owners: Vec::new(),
+            needs: Vec::new(),
+            finalizer: false,
+            applied: false,
+            paused: false,
+            behind: false,
+        }
+    }
+}
+
+/// Worlds in which every way of a pivot occurs, by what is special about each.
+pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
+    let cluster = || Shape { finalizer: true, ..Shape::of(0) };
+    let host = || Shape { owners: vec![0], finalizer: true, behind: true, ..Shape::of(2) };
+    let secret = |needed_by: usize| Shape { owners: vec![needed_by], ..Shape::of(4) };
+    let here = || BTreeSet::from(["here".to_owned()]);
+    let world = |shapes, target_namespaces| World { shapes, target_namespaces, managers: false, lag: 1 };
+    vec![
+        ("a cluster alone", world(vec![cluster()], here())),
+        (
+            "a host with its secret, into a new namespace",
+            world(vec![cluster(), host(), secret(1)], BTreeSet::new()),
+        ),
+        ("paused by the user", world(vec![cluster(), Shape { paused: true, ..host() }, host()], here())),
+        (
+            "owners in a circle, and server-side apply",
+            world(
+                vec![
+                    cluster(),
+                    Shape { owners: vec![2], applied: true, ..Shape::of(1) },
+                    Shape { owners: vec![1, 0], ..Shape::of(1) },
+                ],
+                here(),
+            ),
+        ),
+        ("managers on both sides", World { managers: true, ..world(vec![cluster(), host()], here()) }),
+    ]
+}
+
+/// Two managers: the first elects a leader, the second is there once.
+pub(crate) fn managers() -> Vec<Value> {
+    let deployment = |name: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "managers", "labels": {PROVIDER_LABEL: format!("provider-{name}")}},
+            "spec": {"replicas": 2}})
+    };
+    vec![
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "managers"}}),
+        deployment("electing"),
+        deployment("single"),
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": "election", "namespace": "managers"},
+            "spec": {"holderIdentity": "electing-6d5-x_1", "leaseDurationSeconds": 15}}),
+    ]
 }
 
 impl World {
@@ -160,28 +225,6 @@ impl World {
                 "nodeRef": {"name": format!("node-{n}")}});
         }
         object
-    }
-
-    /// The blueprint, as PLAN makes it from what the two servers hold.
-    pub(crate) fn blueprint(&self, source: Inventory, target: Inventory) -> Blueprint {
-        let namespace = |name: &str| {
-            let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            (name.to_owned(), Manifest::new(value))
-        };
-        let source = SourceFacts {
-            name: "source".to_owned(),
-            inventory: source,
-            namespaces: BTreeMap::from([namespace("here"), namespace("there")]),
-            ..SourceFacts::default()
-        };
-        let target = TargetFacts {
-            name: "target".to_owned(),
-            inventory: target,
-            namespaces: self.target_namespaces.iter().map(|name| namespace(name)).collect(),
-            ..TargetFacts::default()
-        };
-        let versions = Blueprint::versions(&CATALOG, Some(&CATALOG));
-        Blueprint::new(source, Some(Arc::new(target)), Arc::clone(&LINK_RULES), Request::default(), versions)
     }
 }
 
