@@ -178,7 +178,7 @@ pub async fn recover(
     let record = described(&there)
         .or_else(|| described(&here))
         .cloned()
-        .ok_or(RecoverError::NoCourse { id: Some(id.clone()), reason: NoCourse::NoPivot })?;
+        .ok_or_else(|| unknown(Some(id.clone()), source.as_ref(), target.as_ref()))?;
     check_identity(Side::Source, source.as_ref(), &record).await?;
     check_identity(Side::Target, target.as_ref(), &record).await?;
     let attested = attested(&options.dead, &record, source.is_some(), target.is_some())?;
@@ -236,11 +236,20 @@ fn which(
         1 => Ok(open.into_iter().map(str::to_owned).collect()),
         0 => {
             let latest = all().map(|(record, _)| record.id.as_str()).max();
-            let none = RecoverError::NoCourse { id: None, reason: NoCourse::NoPivot };
-            latest.map(str::to_owned).ok_or(none)
+            latest.map(str::to_owned).ok_or_else(|| unknown(None, source, target))
         }
         _ => Err(RecoverError::Ambiguous(open.into_iter().map(str::to_owned).collect())),
     }
+}
+
+/// No side knows of the pivot; one that does not answer may.
+fn unknown(id: Option<String>, source: Option<&Answer>, target: Option<&Answer>) -> RecoverError {
+    let reason = match (source, target) {
+        (None, _) => NoCourse::SourceUnreachable,
+        (Some(_), None) => NoCourse::TargetUnreachable,
+        (Some(_), Some(_)) => NoCourse::NoPivot,
+    };
+    RecoverError::NoCourse { id, reason }
 }
 
 fn described(known: &Known) -> Option<&PivotRecord> {

@@ -4,6 +4,7 @@
 //! and do its owners live?
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pivot_core::content::{comparable, differences};
 use pivot_core::inventory::{Inventory, Object};
@@ -15,7 +16,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::status::StatusReport;
+use crate::memory::remember;
+use crate::status::{IsDead, StatusReport};
 use crate::survey::{Look, Options, SurveyError};
 
 /// A difference. It never tells a value.
@@ -45,8 +47,10 @@ pub async fn verify(
     target: &Cluster,
     options: &Options,
 ) -> Result<(VerifyReport, StatusReport), SurveyError> {
-    let look = Look::at(source, Some(target), options).await?;
-    Ok((compare_sides(&look, options), StatusReport::of(&look)))
+    let remember = async { Ok(remember(Some(source), Some(target), Duration::ZERO).await) };
+    let (look, memory) = futures::try_join!(Look::at(source, Some(target), options), remember)?;
+    let status = StatusReport::of(&memory, Some(&look), IsDead(&|_| false));
+    Ok((compare_sides(&look, options), status))
 }
 
 fn compare_sides(look: &Look, options: &Options) -> VerifyReport {

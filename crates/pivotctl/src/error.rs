@@ -1,5 +1,7 @@
 //! Errors at the edge: a stable id, what happened, what to do, and the exit code.
 
+mod recover;
+
 use std::path::Path;
 
 use pivot::cluster::{ConnectError, Failure, KubeconfigError};
@@ -37,6 +39,14 @@ impl CommandError {
     /// It failed, and nothing was changed.
     pub(crate) fn failed(id: &'static str, message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, ..Self::usage(id, message) }
+    }
+
+    /// The user did not want to wait, and nothing was written.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            exit: Exit::Interrupted,
+            ..Self::usage("interrupted", "interrupted before anything was written")
+        }
     }
 
     /// With the next step.
@@ -145,29 +155,29 @@ impl CommandError {
 
 impl From<SurveyError> for CommandError {
     fn from(error: SurveyError) -> Self {
-        let failure = match &error {
-            SurveyError::Discovery { error, .. } => &error.source,
-            SurveyError::Inventory { error, .. } => &error.source,
-            SurveyError::Read { error, .. } => error,
-        };
-        let (id, hint) = match failure {
-            Failure::NotSent { .. } => (
-                "cluster-unreachable",
-                "check that the server of the kubeconfig runs and can be reached from here",
-            ),
-            Failure::Unknown { .. } => {
-                ("no-answer", "check the connection to the server, then run the command again")
-            }
-            Failure::Refused(refusal) => match refusal.status {
-                401 => ("not-authenticated", "log in again, or correct the user in the kubeconfig"),
-                403 => ("forbidden", "ask for this permission, or use a kubeconfig that has it"),
-                _ => (
-                    "request-refused",
-                    "look at the server's message, correct its cause, then run the command again",
-                ),
-            },
-        };
+        let (id, hint) = of_failure(error.failure());
         Self::failed(id, error.to_string()).hinted(hint)
+    }
+}
+
+/// Id and hint for a request that a cluster did not answer as it should.
+fn of_failure(failure: &Failure) -> (&'static str, &'static str) {
+    match failure {
+        Failure::NotSent { .. } => (
+            "cluster-unreachable",
+            "check that the server of the kubeconfig runs and can be reached from here",
+        ),
+        Failure::Unknown { .. } => {
+            ("no-answer", "check the connection to the server, then run the command again")
+        }
+        Failure::Refused(refusal) => match refusal.status {
+            401 => ("not-authenticated", "log in again, or correct the user in the kubeconfig"),
+            403 => ("forbidden", "ask for this permission, or use a kubeconfig that has it"),
+            _ => (
+                "request-refused",
+                "look at the server's message, correct its cause, then run the command again",
+            ),
+        },
     }
 }
 

@@ -12,6 +12,12 @@ pub(crate) enum Exit {
     Usage,
     /// `verify` found differences, or `plan --detailed-exitcode` has something to move.
     Differs,
+    /// The pivot stands where it stood, and can go on.
+    Suspended,
+    /// Nobody knows which side is active.
+    InDoubt,
+    /// Interrupted before anything was written.
+    Interrupted,
     /// As a pivot ended.
     Pivot(u8),
 }
@@ -23,10 +29,13 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage | Self::Differs => 2,
+            Self::Suspended => 4,
+            Self::InDoubt => 5,
+            Self::Interrupted => INTERRUPTED,
             Self::Pivot(code) => code,
         }
     }
 }
 
-/// Interrupted: the second Ctrl-C, or one where nothing can be undone.
-pub(crate) const INTERRUPTED: i32 = 130;
+/// Interrupted.
+pub(crate) const INTERRUPTED: u8 = 130;

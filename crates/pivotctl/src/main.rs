@@ -21,6 +21,7 @@ use environment::Environment;
 use error::CommandError;
 use exit::Exit;
 use program::Program;
+use ui::interrupt::Interrupt;
 use ui::printer::Printer;
 use ui::{last_line, trace};
 
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
     let verbosity = cli.global.verbosity();
     let printer = Printer::new(cli.global.color, verbosity == 0 && !environment.dumb_terminal);
     trace::install(verbosity, printer);
-    let session = Session { program, global: cli.global, environment, printer };
+    let interrupt = Interrupt::default();
+    let session = Session { program, global: cli.global, environment, printer, interrupt };
     ExitCode::from(run(&session, &cli.command).code())
 }
 
@@ -50,7 +52,12 @@ fn run(session: &Session, command: &Command) -> Exit {
         Command::Completion(args) => commands::completion::run(session, args),
         Command::Util(args) => commands::util::run(session, args),
         _ => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(on_clusters(session, command)),
+            Ok(runtime) => {
+                let outcome = runtime.block_on(on_clusters(session, command));
+                // A question that nobody answers any more must not hold up the end.
+                runtime.shutdown_background();
+                outcome
+            }
             Err(error) => {
                 Err(CommandError::failed("runtime-unavailable", format!("cannot start threads: {error}")))
             }
@@ -64,12 +71,20 @@ fn run(session: &Session, command: &Command) -> Exit {
 }
 
 async fn on_clusters(session: &Session, command: &Command) -> Result<Exit, CommandError> {
+    if let Err(error) = session.interrupt.listen() {
+        session.printer.note(format_args!("Ctrl-C will end the program at once: {error}"));
+    }
     match command {
         Command::Check(args) => commands::check::run(session, args).await,
         Command::Plan(args) => commands::plan::run(session, args).await,
         Command::Move(args) => commands::r#move::run(session, args).await,
         Command::Verify(args) => commands::verify::run(session, args).await,
         Command::Status(args) => commands::status::run(session, args).await,
+        Command::Resume(args) => commands::resume::run(session, args).await,
+        Command::Rollback(args) => commands::rollback::run(session, args).await,
+        Command::Finalize(args) => commands::finalize::run(session, args).await,
+        Command::History(args) => commands::history::run(session, args).await,
+        Command::Whoami(args) => commands::whoami::run(session, args).await,
         Command::Version(args) => commands::version::run(session, args),
         Command::Completion(args) => commands::completion::run(session, args),
         Command::Util(args) => commands::util::run(session, args),

@@ -10,6 +10,7 @@
 //! | `Lease pivotctl` | both | who drives the pivot; keeps a second one from starting by accident |
 
 mod document;
+pub mod outlook;
 mod ownership;
 mod pivot;
 mod recovery;

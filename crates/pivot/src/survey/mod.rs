@@ -111,6 +111,15 @@ impl SurveyError {
             Self::Discovery { side, .. } | Self::Inventory { side, .. } | Self::Read { side, .. } => *side,
         }
     }
+
+    /// What went wrong with the request.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Discovery { error, .. } => &error.source,
+            Self::Inventory { error, .. } => &error.source,
+            Self::Read { error, .. } => error,
+        }
+    }
 }
 
 impl Survey {

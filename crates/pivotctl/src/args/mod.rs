@@ -1,7 +1,9 @@
 //! The command line: global flags, and one variant a verb. The flags of a verb stand with its command.
 
 mod duration;
+mod fence;
 mod global;
+mod silence;
 mod verbosity;
 
 use std::ffi::OsString;
@@ -9,7 +11,9 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches};
 
 pub(crate) use duration::WaitLimit;
+pub(crate) use fence::{Fence, FenceArgs};
 pub(crate) use global::{ColorWhen, GlobalArgs, Output, SelectionArgs};
+pub(crate) use silence::SilenceArgs;
 
 use crate::commands;
 use crate::program::Program;
@@ -40,6 +44,11 @@ pub(crate) enum Command {
     Move(commands::r#move::MoveArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
+    Resume(commands::resume::ResumeArgs),
+    Rollback(commands::rollback::RollbackArgs),
+    Finalize(commands::finalize::FinalizeArgs),
+    History(commands::history::HistoryArgs),
+    Whoami(commands::whoami::WhoamiArgs),
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     #[command(hide = true)]

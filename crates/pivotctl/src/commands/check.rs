@@ -2,7 +2,7 @@
 
 use super::session::DEFAULT_WAIT;
 use super::{Session, Verb, refuse};
-use crate::args::{Output, SelectionArgs};
+use crate::args::{FenceArgs, Output, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::check::CheckReport;
@@ -23,6 +23,9 @@ pub(crate) struct CheckArgs {
     output: Output,
 
     #[command(flatten)]
+    fence: FenceArgs,
+
+    #[command(flatten)]
     selection: SelectionArgs,
 }
 
@@ -31,8 +34,8 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
     session.check_flags()?;
     let source = session.source().await?;
     let target = if args.pre { None } else { Some(session.required_target().await?) };
-    let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await?;
+    let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
     let plan = survey.report();
     let report = CheckReport::of(plan);
     session.print(&match args.output {
@@ -41,7 +44,10 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
         Output::Yaml => data::yaml(&report),
     })?;
     let failed = plan.counts().errors > 0;
-    let next = session.next(if failed { Verb::Check } else { Verb::Plan }).selecting(&args.selection);
+    let next = session
+        .next(if failed { Verb::Check } else { Verb::Plan })
+        .selecting(&args.selection)
+        .fenced(args.fence);
     session.printer.note(refuse::last_line(plan, next.line()));
     Ok(if failed { Exit::Failed } else { Exit::Done })
 }

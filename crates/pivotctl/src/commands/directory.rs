@@ -5,6 +5,7 @@ use std::path::Path;
 use pivot::cluster::Cluster;
 use pivot::directory;
 use pivot::event::Event;
+use pivot_core::record::FenceMode;
 
 use super::r#move::{MoveArgs, dry_run};
 use super::{Session, Verb, carry_out, pivot_id, refuse};
@@ -21,11 +22,13 @@ pub(super) async fn export(
     source: &Cluster,
     path: &Path,
 ) -> Result<Exit, CommandError> {
-    let options = session.options(source, &args.selection, args.wait.0)?;
+    let options = session.options(source.namespace(), &args.selection, args.wait.0, FenceMode::Pause)?;
     let id = pivot_id::fresh();
-    let mut reporter = carry_out::reporter(session, args, &id, &[]);
+    let mut reporter = carry_out::reporter(session, args.output, Some(&id), &[]);
     let mut tell = |event: Event| reporter.event(&event);
-    let exported = directory::export(source, &options, &id, path, &mut tell).await;
+    let export = Box::pin(directory::export(source, &options, &id, path, &mut tell));
+    let exported =
+        session.interruptible(export).await.and_then(|exported| exported.map_err(CommandError::from));
     let active = last_line::untouched(source.name());
     match exported {
         Ok(exported) => {
@@ -36,7 +39,6 @@ pub(super) async fn export(
             Ok(Exit::Done)
         }
         Err(error) => {
-            let error = CommandError::from(error);
             reporter.error(&error);
             drop(reporter);
             error.print(session.printer);
@@ -49,8 +51,8 @@ pub(super) async fn export(
 /// Takes the objects of a directory into the target.
 pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> Result<Exit, CommandError> {
     let target = session.target_or_default().await?;
-    let options = session.options(&target, &args.selection, args.wait.0)?;
-    let import = session.busy(Box::pin(directory::read(path, &target, &options))).await?;
+    let options = session.options(target.namespace(), &args.selection, args.wait.0, args.fence.into())?;
+    let import = session.busy(Box::pin(directory::read(path, &target, &options))).await??;
     let repeat = session.next(Verb::Move).with_path("--from-directory", path);
     let untouched = refuse::advised(last_line::NOTHING_CHANGED, import.report(), repeat.line());
     if args.dry_run {
@@ -60,16 +62,19 @@ pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> R
         return Ok(exit);
     }
     let id = pivot_id::fresh();
-    let mut reporter = carry_out::reporter(session, args, &id, &import.report().findings);
-    let interrupt = carry_out::listen(session, &reporter, &repeat);
+    let mut reporter = carry_out::reporter(session, args.output, Some(&id), &import.report().findings);
+    let resume = session.on_target(Verb::Resume);
+    let interrupt = carry_out::listen(session, &reporter, &resume);
     let name = target.name().to_owned();
     let mut tell = |event: Event| reporter.event(&event);
-    let end = Box::pin(import.run(target, &id, driver(), interrupt, &mut tell)).await;
-    reporter.end(&end);
+    let end = Box::pin(import.run(target, &id, driver(&session.environment), interrupt, &mut tell)).await;
+    let exit = Exit::Pivot(end.exit_code());
+    reporter.end(&end, exit);
+    let timeline = reporter.timeline().clone();
     drop(reporter);
-    if let Some(error) = carry_out::explained(&end) {
+    if let Some(error) = carry_out::explained(&end, &timeline) {
         error.print(session.printer);
     }
-    session.printer.note(last_line::after_import(&end, &name, repeat.line()));
-    Ok(Exit::Pivot(end.exit_code()))
+    session.printer.note(last_line::after_import(&end, &name, repeat.line(), resume.line()));
+    Ok(exit)
 }

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use pivot::run::OnFailure;
+use pivot::run::{OnFailure, Retire};
 use pivot::survey::survey;
 use pivot_core::plan::PlanReport;
-use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 use tokio::time::Instant;
 
 use super::carry_out::{self, Surveyed};
+use super::next::NextCommand;
 use super::{Session, Verb, directory, refuse, saved_plan};
-use crate::args::{SelectionArgs, WaitLimit};
+use crate::args::{FenceArgs, SelectionArgs, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, plan};
@@ -21,7 +21,7 @@ use crate::ui::stream::EventStream;
 /// Move everything that is to move from the source to the target, all or none
 ///
 /// It ends with the source active and untouched, or with the target active and complete. On a terminal it asks before the first
-/// write; Ctrl-C undoes what was done, as long as the target is not active.
+/// write. Ctrl-C suspends it: `resume` goes on from there, `rollback` undoes it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MoveArgs {
     /// Show the plan and change nothing
@@ -36,9 +36,8 @@ pub(crate) struct MoveArgs {
     #[arg(short, long)]
     pub(super) yes: bool,
 
-    /// How others are kept from acting during the pivot
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
-    pub(super) fence: Fence,
+    #[command(flatten)]
+    pub(super) fence: FenceArgs,
 
     /// What becomes of the objects in the source
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
@@ -76,25 +75,6 @@ pub(crate) struct MoveArgs {
     pub(super) selection: SelectionArgs,
 }
 
-/// How others are kept from acting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Fence {
-    /// Controllers are stopped, and the API servers refuse the writes of others
-    #[default]
-    Full,
-    /// Controllers obey the pause; writes are watched for
-    Pause,
-}
-
-impl From<Fence> for FenceMode {
-    fn from(fence: Fence) -> Self {
-        match fence {
-            Fence::Full => Self::Full,
-            Fence::Pause => Self::Pause,
-        }
-    }
-}
-
 /// What a failure leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailureHow {
@@ -103,6 +83,15 @@ pub(crate) enum FailureHow {
     Rollback,
     /// The pivot stands still until `resume` or `rollback`
     Suspend,
+}
+
+impl From<RetireHow> for Retire {
+    fn from(how: RetireHow) -> Self {
+        match how {
+            RetireHow::Delete => Self::Delete,
+            RetireHow::Keep => Self::Keep,
+        }
+    }
 }
 
 impl From<FailureHow> for OnFailure {
@@ -142,6 +131,22 @@ enum HideApiWarnings {
     None,
 }
 
+impl MoveArgs {
+    /// The command line for another try.
+    pub(super) fn again(&self, session: &Session) -> NextCommand {
+        let flags = [
+            ("--retire", "keep", self.retire == RetireHow::Keep),
+            ("--on-failure", "suspend", self.on_failure == FailureHow::Suspend),
+        ];
+        let next = session.next(Verb::Move).selecting(&self.selection).fenced(self.fence);
+        let next = flags
+            .into_iter()
+            .filter(|(.., given)| *given)
+            .fold(next, |next, (flag, value, _)| next.with(flag, value));
+        if self.no_pre_copy { next.flag("--no-pre-copy") } else { next }
+    }
+}
+
 /// Runs the verb.
 pub(crate) async fn run(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError> {
     let outcome = pivot(session, args).await;
@@ -164,18 +169,17 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
         return directory::export(session, args, &source, path).await;
     }
     let target = if args.dry_run { session.target().await? } else { Some(session.required_target().await?) };
-    let mut options = session.options(&source, &args.selection, args.wait.0)?;
-    options.fence = args.fence.into();
+    let mut options = session.options(source.namespace(), &args.selection, args.wait.0, args.fence.into())?;
     if let Some(saved) = &saved {
         adopt_selection(&mut options.request, saved, session, &args.selection);
     }
     let began = Instant::now();
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await?;
+    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
     let took = began.elapsed();
     if let Some(saved) = &saved {
         saved_plan::refuse_stale(saved, survey.report())?;
     }
-    let next = session.next(Verb::Move).selecting(&args.selection);
+    let next = args.again(session);
     let untouched = refuse::last_line(survey.report(), next.line());
     match target {
         Some(target) if !args.dry_run => {
@@ -184,7 +188,7 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
             }
             let links = super::session::link_texts(&args.selection.links)?;
             let surveyed = Surveyed { source, target, survey, options, links, took };
-            Ok(carry_out::carry_out(session, args, surveyed).await)
+            carry_out::carry_out(session, args, surveyed).await
         }
         _ => dry_run(session, args, survey.report(), &untouched),
     }

@@ -8,7 +8,7 @@ use pivot_core::plan::PlanReport;
 
 use super::session::DEFAULT_WAIT;
 use super::{Session, Verb, refuse, saved_plan};
-use crate::args::SelectionArgs;
+use crate::args::{FenceArgs, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, graph, html, plan};
@@ -29,6 +29,9 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 where there is something to move, 0 where there is nothing
     #[arg(long)]
     detailed_exitcode: bool,
+
+    #[command(flatten)]
+    fence: FenceArgs,
 
     #[command(flatten)]
     selection: SelectionArgs,
@@ -57,8 +60,8 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Comm
     session.check_flags()?;
     let source = session.source().await?;
     let target = session.target().await?;
-    let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await?;
+    let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
     let report = survey.report();
     session.print(&match args.output {
         PlanOutput::Text => plan::text(report, session.is_verbose()),
@@ -78,7 +81,7 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Comm
 fn next(session: &Session, args: &PlanArgs, report: &PlanReport) -> String {
     let refused = report.counts().errors > 0;
     let verb = if refused || report.target.is_none() { Verb::Plan } else { Verb::Move };
-    let mut next = session.next(verb).selecting(&args.selection);
+    let mut next = session.next(verb).selecting(&args.selection).fenced(args.fence);
     if report.target.is_none() {
         next = next.with("--to-kubeconfig", "FILE");
     }

@@ -55,7 +55,7 @@ pub(super) fn refused(
         for found in &plan.findings {
             stream.finding(found);
         }
-        stream.end(&End::Failed { cause: plan::summary(plan) });
+        stream.end(&End::Failed { cause: plan::summary(plan) }, Exit::Failed, None);
     }
     session.printer.note(last_line);
     Some(Exit::Failed)

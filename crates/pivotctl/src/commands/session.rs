@@ -6,18 +6,19 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pivot::cluster::{Cluster, ClusterConfig};
+use pivot::cluster::{Cluster, ClusterConfig, ConnectError, KubeconfigError};
 use pivot::survey::Options;
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{Notice, Phase, Side};
 use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 
-use super::next::NextCommand;
+use super::next::{NextCommand, Sides};
 use crate::args::{GlobalArgs, SelectionArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::program::Program;
+use crate::ui::interrupt::Interrupt;
 use crate::ui::printer::Printer;
 use crate::ui::progress::Progress;
 
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) environment: Environment,
     /// Where output goes.
     pub(crate) printer: Printer,
+    /// The user's wish to stop.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// Verbs that a message may tell to type.
@@ -47,7 +50,8 @@ pub(crate) enum Verb {
     Plan,
     Move,
     Status,
-    Verify,
+    Resume,
+    Finalize,
 }
 
 impl Verb {
@@ -57,7 +61,8 @@ impl Verb {
             Self::Plan => "plan",
             Self::Move => "move",
             Self::Status => "status",
-            Self::Verify => "verify",
+            Self::Resume => "resume",
+            Self::Finalize => "finalize",
         }
     }
 }
@@ -78,9 +83,34 @@ impl Session {
         self.global.verbosity() > 0
     }
 
-    /// The command line for another verb on the same clusters.
+    /// The command line for another verb on the same clusters and namespaces.
     pub(super) fn next(&self, verb: Verb) -> NextCommand {
-        NextCommand::new(self.program, verb.name(), &self.global)
+        self.on_clusters(verb).in_namespaces(&self.global)
+    }
+
+    /// The command line for a verb that takes what else it needs from the records.
+    pub(super) fn on_clusters(&self, verb: Verb) -> NextCommand {
+        NextCommand::new(self.program, verb.name(), &Sides::of(&self.global))
+    }
+
+    /// The same with source and target exchanged.
+    pub(super) fn on_exchanged_clusters(&self, verb: Verb) -> NextCommand {
+        let default = self.environment.default_kubeconfig();
+        let sides = Sides::of(&self.global).exchanged(default.first().map(PathBuf::as_path));
+        NextCommand::new(self.program, verb.name(), &sides)
+    }
+
+    /// The command line for a verb on the target of an import alone.
+    pub(super) fn on_target(&self, verb: Verb) -> NextCommand {
+        if self.is_target_named() {
+            return self.on_clusters(verb);
+        }
+        self.on_exchanged_clusters(verb)
+    }
+
+    /// True where flags say what is to move.
+    pub(super) fn selects(&self) -> bool {
+        self.global.all_namespaces || !self.global.namespaces.is_empty()
     }
 
     /// Refuses global flags that exclude each other.
@@ -105,13 +135,48 @@ impl Session {
 
     /// The source, ready to be asked.
     pub(super) async fn source(&self) -> Result<Cluster, CommandError> {
-        connect(Side::Source, self.source_config()).await
+        self.connect(Side::Source, self.source_config()).await
+    }
+
+    /// Both sides, as far as they are named: what is not named cannot be asked. `absent` says that the source is gone, so that a default
+    /// would be somebody else.
+    pub(super) async fn known_sides(
+        &self,
+        absent: bool,
+    ) -> Result<(Option<Cluster>, Option<Cluster>), CommandError> {
+        let is_named = self.is_source_named();
+        if is_named {
+            self.check_flags()?;
+        }
+        let target = self.target().await?;
+        let config = self.source_config();
+        let is_target = self.target_config().is_some_and(|target| is_same(&config, &target));
+        let source = match (is_named, absent || is_target) {
+            (true, _) => Some(self.source().await?),
+            (false, true) => None,
+            (false, false) => match Cluster::connect(config).await {
+                Ok(source) => Some(source),
+                Err(error) if target.is_some() && is_absent(&error) => None,
+                Err(error) => return Err(CommandError::connect(Side::Source, &error)),
+            },
+        };
+        Ok((source, target))
+    }
+
+    /// True where a flag names the source.
+    pub(super) fn is_source_named(&self) -> bool {
+        self.global.kubeconfig.is_some() || self.global.kubeconfig_context.is_some()
+    }
+
+    /// True where a flag names the target.
+    pub(super) fn is_target_named(&self) -> bool {
+        self.global.to_kubeconfig.is_some() || self.global.to_kubeconfig_context.is_some()
     }
 
     /// The target, ready to be asked; `None` where none was named.
     pub(super) async fn target(&self) -> Result<Option<Cluster>, CommandError> {
         match self.target_config() {
-            Some(config) => connect(Side::Target, config).await.map(Some),
+            Some(config) => self.connect(Side::Target, config).await.map(Some),
             None => Ok(None),
         }
     }
@@ -127,38 +192,49 @@ impl Session {
     /// The target of an import: where none was named, the cluster that `kubectl` would talk to.
     pub(super) async fn target_or_default(&self) -> Result<Cluster, CommandError> {
         let config = self.target_config().unwrap_or_else(|| self.config(None, None));
-        connect(Side::Target, config).await
+        self.connect(Side::Target, config).await
     }
 
     /// What is to move, by which rules and within which limits.
     pub(super) fn options(
         &self,
-        source: &Cluster,
+        default_namespace: &str,
         selection: &SelectionArgs,
         wait: Duration,
+        fence: FenceMode,
     ) -> Result<Options, CommandError> {
         Ok(Options {
-            request: self.request(source, selection),
+            request: self.request(default_namespace, selection),
             rules: rules(&selection.links)?,
             wait,
             concurrency: CONCURRENCY,
-            fence: FenceMode::Pause,
+            fence,
             pivot: None,
         })
     }
 
     /// Waits for a look at the clusters; on a terminal it shows that it does.
-    pub(super) async fn busy<T>(&self, look: impl Future<Output = T>) -> T {
+    pub(super) async fn busy<T>(&self, look: impl Future<Output = T>) -> Result<T, CommandError> {
         let mut progress = Progress::new(self.printer, false);
         progress.tell(Duration::ZERO, &Notice::PhaseStarted { phase: Phase::Plan });
-        look.await
+        self.interruptible(look).await
     }
 
-    fn request(&self, source: &Cluster, selection: &SelectionArgs) -> Request {
+    /// Waits for something that writes to no cluster.
+    pub(super) async fn interruptible<T>(&self, work: impl Future<Output = T>) -> Result<T, CommandError> {
+        self.interrupt.unless(work).await.ok_or_else(CommandError::interrupted)
+    }
+
+    async fn connect(&self, side: Side, config: ClusterConfig) -> Result<Cluster, CommandError> {
+        let connected = self.interruptible(Cluster::connect(config)).await?;
+        connected.map_err(|error| CommandError::connect(side, &error))
+    }
+
+    fn request(&self, default: &str, selection: &SelectionArgs) -> Request {
         let namespaces = if self.global.all_namespaces {
             None
         } else if self.global.namespaces.is_empty() {
-            Some(BTreeSet::from([source.namespace().to_owned()]))
+            Some(BTreeSet::from([default.to_owned()]))
         } else {
             Some(self.global.namespaces.iter().cloned().collect())
         };
@@ -186,8 +262,15 @@ impl Session {
     }
 }
 
-async fn connect(side: Side, config: ClusterConfig) -> Result<Cluster, CommandError> {
-    Cluster::connect(config).await.map_err(|error| CommandError::connect(side, &error))
+/// True where the default kubeconfig is simply not there.
+fn is_absent(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Kubeconfig(KubeconfigError::NoFile) => true,
+        ConnectError::Kubeconfig(KubeconfigError::Read { source, .. }) => {
+            source.kind() == ErrorKind::NotFound
+        }
+        ConnectError::Kubeconfig(_) | ConnectError::Cluster { .. } | ConnectError::User { .. } => false,
+    }
 }
 
 /// True where two configurations lead to one place without asking any server.

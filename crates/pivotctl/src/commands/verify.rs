@@ -1,12 +1,13 @@
 //! `verify`.
 
-use super::Session;
+use pivot_core::record::FenceMode;
+
 use super::session::DEFAULT_WAIT;
+use super::{Session, standing};
 use crate::args::{Output, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, verify};
-use crate::ui::last_line;
 
 /// Compare the objects on both sides, without changing anything
 ///
@@ -26,13 +27,14 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Result<Exit, Co
     session.check_flags()?;
     let source = session.source().await?;
     let target = session.required_target().await?;
-    let options = session.options(&source, &args.selection, DEFAULT_WAIT)?;
-    let (report, status) = session.busy(Box::pin(pivot::verify::verify(&source, &target, &options))).await?;
+    let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, FenceMode::Pause)?;
+    let (report, status) =
+        session.busy(Box::pin(pivot::verify::verify(&source, &target, &options))).await??;
     session.print(&match args.output {
         Output::Text => verify::text(&report),
         Output::Json => data::json(&report),
         Output::Yaml => data::yaml(&report),
     })?;
-    session.printer.note(last_line::active(status.active, source.name(), Some(target.name())));
+    session.printer.note(standing::last_line(session, &status));
     Ok(if report.differences.is_empty() { Exit::Done } else { Exit::Differs })
 }

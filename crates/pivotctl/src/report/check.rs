@@ -159,6 +159,8 @@ mod tests {
         clusters
         --------
         √ Source and target are two clusters
+        √ Neither cluster takes part in another pivot that is not finished
+        √ The records of earlier pivots can be read
         √ Both clusters store Cluster API objects at a version of one contract
         √ The target has every provider of the source, at the same or a newer version
         √ The target's providers are not older than the source's

@@ -1,5 +1,6 @@
 //! Results as documents: for people, for machines, as graphs and as a page.
 
+pub(crate) mod age;
 pub(crate) mod amount;
 pub(crate) mod append;
 pub(crate) mod check;
@@ -7,10 +8,12 @@ pub(crate) mod data;
 pub(crate) mod finding;
 pub(crate) mod graph;
 pub(crate) mod group;
+pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod plan;
 pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod whoami;
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -1,49 +1,93 @@
-//! Ctrl-C and SIGTERM: the first asks the pivot to stop where that is safe, the second leaves at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks to stop where that is safe, the second leaves at once.
 
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::INTERRUPTED;
 
-/// Listens until the process ends. `say` writes a line; `next` is the command that shows where things stand.
-pub(crate) fn listen(
+/// The wish to stop, for whoever has to obey it.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupt {
     token: CancellationToken,
-    say: impl Fn(&str) + Send + 'static,
+    pivot: Arc<Mutex<Option<Running>>>,
+}
+
+/// A pivot under way.
+struct Running {
+    say: Box<dyn Fn(&str) + Send>,
     next: String,
-) -> io::Result<()> {
-    let mut signals = Signals::new()?;
-    tokio::spawn(async move {
-        signals.next().await;
-        token.cancel();
-        say(
-            "interrupted: stopping at the next safe point; once more leaves at once, with the pivot unfinished",
-        );
-        signals.next().await;
-        say(&format!("left at once; which side is active is not known; next: {next}"));
-        #[expect(clippy::exit, reason = "nothing may hold up the second interrupt")]
-        std::process::exit(INTERRUPTED);
-    });
-    Ok(())
+}
+
+impl std::fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interrupt").field("asked", &self.token.is_cancelled()).finish_non_exhaustive()
+    }
+}
+
+impl Interrupt {
+    /// Listens from now on, until the process ends.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        let mut signals = Signals::new()?;
+        let Self { token, pivot } = self.clone();
+        tokio::spawn(async move {
+            signals.next().await;
+            token.cancel();
+            told(&pivot, |running| {
+                (running.say)(
+                    "interrupted: the pivot is suspended at the next safe point; once more leaves at once, as good as a crash",
+                );
+            });
+            signals.next().await;
+            told(&pivot, |running| {
+                let next = &running.next;
+                (running.say)(&format!("left at once; which side is active is not known; next: {next}"));
+            });
+            #[expect(clippy::exit, reason = "nothing may hold up the second interrupt")]
+            std::process::exit(INTERRUPTED.into());
+        });
+        Ok(())
+    }
+
+    /// From here on a pivot runs. `say` writes a line; `next` is the command that takes it up again.
+    pub(crate) fn guard(&self, say: Box<dyn Fn(&str) + Send>, next: String) -> CancellationToken {
+        *self.pivot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { say, next });
+        self.token.clone()
+    }
+
+    /// Waits for work that writes nothing; `None` where the user does not want to.
+    pub(crate) async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.token.run_until_cancelled(work).await
+    }
+}
+
+fn told(pivot: &Mutex<Option<Running>>, tell: impl FnOnce(&Running)) {
+    if let Some(running) = &*pivot.lock().unwrap_or_else(PoisonError::into_inner) {
+        tell(running);
+    }
 }
 
 #[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
+struct Signals([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
     }
 
     async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The last line on standard error: which side is active and, where something is left to do, the one next command.
 
 use pivot_core::machine::{Active, End};
+use pivot_core::record::outlook::Acting;
 
 use super::theme::{ERROR, GOOD, HEADING, WARNING};
 
@@ -11,52 +12,92 @@ pub(crate) struct Sides<'a> {
     pub(crate) target: &'a str,
 }
 
-/// After a pivot. `repeat` is the command that ran, `look` the one that shows where things stand.
-pub(crate) fn after(end: &End, sides: Sides<'_>, repeat: &str, look: &str) -> String {
+/// Commands that may be next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Commands<'a> {
+    /// The same move once more; `None` where nobody wants one.
+    pub(crate) again: Option<&'a str>,
+    /// Takes the pivot up again.
+    pub(crate) resume: &'a str,
+    /// Gives up what was kept in the source.
+    pub(crate) finalize: &'a str,
+}
+
+/// What is left in the source of a pivot that went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing, or what another try may remove.
+    Nothing,
+    /// Everything, as it was asked for (`--retire=keep`).
+    All,
+    /// Objects that could not be removed.
+    Kept,
+}
+
+/// After a pivot.
+pub(crate) fn after(end: &End, sides: Sides<'_>, left: Left, commands: Commands<'_>) -> String {
     let Sides { source, target } = sides;
-    let active = active(Some(end.active()), source, Some(target));
-    match end {
-        End::Done { .. } => format!("{active} and complete; source {source} is retired"),
-        End::Failed { .. } => format!("{active}, nothing was changed; {}", next(repeat)),
-        End::RolledBack { .. } => format!("{active}, everything was undone; {}", next(repeat)),
-        End::Suspended { phase, .. } => {
-            format!("{active}, the pivot stands in phase {phase}; {}", next(look))
+    let active = active(end.active().into(), source, Some(target));
+    let again = commands.again.map(|again| format!("; {}", next(again))).unwrap_or_default();
+    match (end, left) {
+        (End::Done { .. }, Left::All) => format!(
+            "{active} and complete; source {source} is retired and keeps its objects; {}",
+            next(commands.finalize)
+        ),
+        (End::Done { .. }, _) => format!("{active} and complete; source {source} is retired"),
+        (End::Failed { .. }, _) => format!("{active}, nothing was changed{again}"),
+        (End::RolledBack { .. }, _) => format!("{active}, everything was undone{again}"),
+        (End::Suspended { phase, .. }, _) => {
+            format!("{active}, the pivot stands in phase {phase}; {}", next(commands.resume))
         }
-        End::InDoubt { .. } => {
-            format!("{ERROR}which of {source} and {target} is active is in doubt{ERROR:#}; {}", next(look))
+        (End::InDoubt { .. }, _) => format!("{}; {}", doubt(source, target), next(commands.resume)),
+        (End::CleanupPending { .. }, Left::Kept) => {
+            format!(
+                "{active} and complete, objects were kept in source {source}; {}",
+                next(commands.finalize)
+            )
         }
-        End::CleanupPending { .. } => {
-            format!("{active} and complete, objects are left in source {source}; {}", next(look))
+        (End::CleanupPending { .. }, _) => {
+            format!("{active} and complete, objects are left in source {source}; {}", next(commands.resume))
         }
     }
 }
 
 /// After objects were taken from a directory, which stays as it is.
-pub(crate) fn after_import(end: &End, target: &str, repeat: &str) -> String {
-    let active = || active(Some(Active::Target), "", Some(target));
+pub(crate) fn after_import(end: &End, target: &str, again: &str, resume: &str) -> String {
+    let active = || active(Acting::Target, "", Some(target));
     match end {
         End::Done { .. } => format!("{} and complete", active()),
-        End::CleanupPending { .. } => format!("{}; {}", active(), next(repeat)),
-        End::Failed { .. } => format!("{NOTHING_CHANGED}; {}", next(repeat)),
+        End::CleanupPending { .. } => format!("{}; {}", active(), next(resume)),
+        End::Failed { .. } => format!("{NOTHING_CHANGED}; {}", next(again)),
         End::RolledBack { .. } => {
-            format!("target {target} is as it was, everything was undone; {}", next(repeat))
+            format!("target {target} is as it was, everything was undone; {}", next(again))
         }
+        End::Suspended { active: Active::Target, .. } => format!("{}; {}", active(), next(resume)),
         End::Suspended { .. } | End::InDoubt { .. } => {
-            format!("{WARNING}target {target} does not act yet{WARNING:#}; {}", next(repeat))
+            format!("{WARNING}target {target} does not act yet{WARNING:#}; {}", next(resume))
         }
     }
 }
 
-/// Which side acts; `None` where there is nothing to act on.
-pub(crate) fn active(active: Option<Active>, source: &str, target: Option<&str>) -> String {
+/// Which side acts.
+pub(crate) fn active(acting: Acting, source: &str, target: Option<&str>) -> String {
     let target = target.unwrap_or("target");
-    match active {
-        Some(Active::Source) => format!("{GOOD}source {source} is active{GOOD:#}"),
-        Some(Active::Target) => format!("{GOOD}target {target} is active{GOOD:#}"),
-        Some(Active::Neither) => format!("{WARNING}neither {source} nor {target} acts{WARNING:#}"),
-        None => "neither side holds anything to act on".to_owned(),
+    match acting {
+        Acting::Source => format!("{GOOD}source {source} is active{GOOD:#}"),
+        Acting::Target => format!("{GOOD}target {target} is active{GOOD:#}"),
+        Acting::Neither => format!("{WARNING}neither {source} nor {target} acts{WARNING:#}"),
+        Acting::InDoubt => doubt(source, target),
+        Acting::Unknown => format!("{WARNING}which side is active is not known{WARNING:#}"),
     }
 }
+
+fn doubt(source: &str, target: &str) -> String {
+    format!("{ERROR}which of {source} and {target} is active is in doubt{ERROR:#}")
+}
+
+/// Where neither side holds anything to act on.
+pub(crate) const NOTHING_TO_ACT_ON: &str = "neither side holds anything to act on";
 
 /// Where nothing was written, and which side is active is not known.
 pub(crate) const NOTHING_CHANGED: &str = "nothing was changed: the side that was active still is";
@@ -77,40 +118,49 @@ mod tests {
 
     use super::*;
 
+    fn lines(ends: &[(End, Left)], again: Option<&str>) -> String {
+        let sides = Sides { source: "a", target: "b" };
+        let commands = Commands { again, resume: "pivotctl resume", finalize: "pivotctl finalize" };
+        let lines: Vec<_> = ends.iter().map(|(end, left)| after(end, sides, *left, commands)).collect();
+        anstream::adapter::strip_str(&lines.join("\n")).to_string()
+    }
+
     #[test]
     fn every_end_names_the_active_side_and_the_next_command() {
         let cause = || "x".to_owned();
+        let suspended =
+            |phase, interrupted, active| End::Suspended { phase, cause: cause(), interrupted, active };
+        let done = || End::Done { moved: 3, copied: 1 };
         let ends = [
-            End::Done { moved: 3, copied: 1 },
-            End::Failed { cause: cause() },
-            End::RolledBack { phase: Phase::Stage, cause: cause() },
-            End::Suspended {
-                phase: Phase::Stage,
-                cause: cause(),
-                interrupted: false,
-                active: Active::Neither,
-            },
-            End::Suspended {
-                phase: Phase::Retire,
-                cause: cause(),
-                interrupted: true,
-                active: Active::Target,
-            },
-            End::InDoubt { cause: cause() },
-            End::CleanupPending { cause: cause() },
+            (done(), Left::Nothing),
+            (done(), Left::All),
+            (End::Failed { cause: cause() }, Left::Nothing),
+            (End::RolledBack { phase: Phase::Stage, cause: cause() }, Left::Nothing),
+            (suspended(Phase::PreCopy, true, Active::Source), Left::Nothing),
+            (suspended(Phase::Stage, false, Active::Neither), Left::Nothing),
+            (suspended(Phase::Retire, true, Active::Target), Left::Nothing),
+            (End::InDoubt { cause: cause() }, Left::Nothing),
+            (End::CleanupPending { cause: cause() }, Left::Nothing),
+            (End::CleanupPending { cause: cause() }, Left::Kept),
         ];
-        let sides = Sides { source: "a", target: "b" };
-        let lines: Vec<_> =
-            ends.iter().map(|end| after(end, sides, "pivotctl move", "pivotctl status")).collect();
-        let text = anstream::adapter::strip_str(&lines.join("\n")).to_string();
-        insta::assert_snapshot!(text, @"
+        insta::assert_snapshot!(lines(&ends, Some("pivotctl move")), @"
         target b is active and complete; source a is retired
+        target b is active and complete; source a is retired and keeps its objects; next: pivotctl finalize
         source a is active, nothing was changed; next: pivotctl move
         source a is active, everything was undone; next: pivotctl move
-        neither a nor b acts, the pivot stands in phase stage; next: pivotctl status
-        target b is active, the pivot stands in phase retire; next: pivotctl status
-        which of a and b is active is in doubt; next: pivotctl status
-        target b is active and complete, objects are left in source a; next: pivotctl status
+        source a is active, the pivot stands in phase pre-copy; next: pivotctl resume
+        neither a nor b acts, the pivot stands in phase stage; next: pivotctl resume
+        target b is active, the pivot stands in phase retire; next: pivotctl resume
+        which of a and b is active is in doubt; next: pivotctl resume
+        target b is active and complete, objects are left in source a; next: pivotctl resume
+        target b is active and complete, objects were kept in source a; next: pivotctl finalize
         ");
+    }
+
+    #[test]
+    fn what_was_asked_for_and_done_needs_no_next_command() {
+        let undone = End::RolledBack { phase: Phase::Stage, cause: "x".to_owned() };
+        let line = lines(&[(undone, Left::Nothing)], None);
+        assert_eq!(line, "source a is active, everything was undone");
     }
 }

@@ -10,4 +10,5 @@ pub(crate) mod progress;
 pub(crate) mod reporter;
 pub(crate) mod stream;
 pub(crate) mod theme;
+pub(crate) mod timeline;
 pub(crate) mod trace;

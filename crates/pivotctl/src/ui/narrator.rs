@@ -207,7 +207,7 @@ mod tests {
             said.extend(narrator.tell(Duration::from_secs(second), &notice));
         }
         let (phase, cause) = (Phase::Stage, "quota exceeded".to_owned());
-        said.extend(narrator.conclude(&End::RolledBack { phase, cause, interrupted: false }));
+        said.extend(narrator.conclude(&End::RolledBack { phase, cause }));
         for said in said {
             let (mark, line) = match said {
                 Said::Line(line) => (' ', line),

@@ -1,6 +1,6 @@
 //! The same events for machines: one JSON document a line on standard output.
 //!
-//! The first line has type `version`, the last one type `end`, `exported` or `error`; in between stand findings and events. Fields are only
+//! The first line has type `version`, the last one type `end`, `ended-before`, `exported` or `error`; in between stand findings and events. Fields are only
 //! ever added within a major version of the schema.
 
 use pivot::event::Event;
@@ -9,6 +9,7 @@ use pivot_core::machine::{Active, End};
 use serde::Serialize;
 
 use super::printer::Printer;
+use super::timeline::Gap;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
@@ -35,6 +36,13 @@ enum Line<'a> {
     End {
         #[serde(flatten)]
         end: &'a End,
+        active: Active,
+        exit_code: u8,
+        #[serde(flatten)]
+        gap: Option<Gap>,
+    },
+    EndedBefore {
+        pivot_id: &'a str,
         active: Active,
         exit_code: u8,
     },
@@ -70,8 +78,14 @@ impl EventStream {
     }
 
     /// Writes how a pivot ended; the last line.
-    pub(crate) fn end(&mut self, end: &End) {
-        self.send(&Line::End { end, active: end.active(), exit_code: end.exit_code() });
+    pub(crate) fn end(&mut self, end: &End, exit: Exit, gap: Option<Gap>) {
+        self.send(&Line::End { end, active: end.active(), exit_code: exit.code(), gap });
+    }
+
+    /// Writes that a pivot had ended before, with the target active where it went through; the last line.
+    pub(crate) fn ended_before(&mut self, pivot_id: &str, finished: bool) {
+        let active = if finished { Active::Target } else { Active::Source };
+        self.send(&Line::EndedBefore { pivot_id, active, exit_code: Exit::Done.code() });
     }
 
     /// Writes how much an export wrote; the last line.
@@ -117,13 +131,13 @@ mod tests {
         let plan = sample::plan();
         let elapsed = Duration::from_millis(1_500);
         let notice = Notice::Progress { phase: Phase::Stage, done: 3, total: 61 };
-        let end = End::RolledBack { phase: Phase::Stage, cause: "x".to_owned(), interrupted: false };
+        let end = End::RolledBack { phase: Phase::Stage, cause: "x".to_owned() };
         let error = CommandError::failed("plan-stale", "x").hinted("y");
         let lines = [
             Line::Version { schema: SCHEMA, tool: "0.0.0", pivot_id: Some("20261121-101500-a1b2c3") },
             Line::Finding(&plan.findings[0]),
             Line::Event(&Event { elapsed, notice }),
-            Line::End { end: &end, active: end.active(), exit_code: end.exit_code() },
+            Line::End { end: &end, active: end.active(), exit_code: end.exit_code(), gap: None },
             Line::Error {
                 id: error.id,
                 message: &error.message,
@@ -137,7 +151,7 @@ mod tests {
         {"type":"version","schema":"1.0","tool":"0.0.0","pivotId":"20261121-101500-a1b2c3"}
         {"type":"finding","id":"target-conflict","severity":"error","object":{"kind":"Cluster.cluster.x-k8s.io","namespace":"metal3","name":"test1"},"message":"the target has another object of this name","hint":"delete it in the target, or move it away"}
         {"type":"event","elapsedSeconds":1.5,"notice":{"type":"progress","phase":"stage","done":3,"total":61}}
-        {"type":"end","end":"rolled-back","phase":"stage","cause":"x","interrupted":false,"active":"source","exitCode":3}
+        {"type":"end","end":"rolled-back","phase":"stage","cause":"x","active":"source","exitCode":3}
         {"type":"error","id":"plan-stale","message":"x","details":[],"hint":"y","exitCode":1}
         "#);
     }

@@ -9,4 +9,5 @@ mod test_kubeconfig;
 mod test_links;
 mod test_move;
 mod test_plan_file;
+mod test_recovery;
 mod test_version;

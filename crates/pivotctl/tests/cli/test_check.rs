@@ -13,6 +13,8 @@ fn help() {
           --pre                    Check the source alone
       -o, --output <FORMAT>        How to print the result [default: text] [possible values: text, json,
                                    yaml]
+          --fence <HOW>            How others are kept from acting during the pivot [default: full]
+                                   [possible values: full, pause]
           --filter-cluster <NAME>  Move this Cluster and what belongs to it, nothing else; may be
                                    repeated
           --links <FILE>           File with more link rules, for kinds of other providers; may be

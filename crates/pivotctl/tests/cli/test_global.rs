@@ -15,6 +15,11 @@ fn help() {
       move        Move everything that is to move from the source to the target, all or none
       verify      Compare the objects on both sides, without changing anything
       status      Tell which side is active and where a pivot stands, without changing anything
+      resume      Finish a pivot that was interrupted, by what both clusters remember of it
+      rollback    Undo a pivot that is not decided yet, by what both clusters remember of it
+      finalize    Remove what a finished pivot left in the source, and close its records
+      history     List the pivots that one or both clusters remember, without changing anything
+      whoami      Tell what a cluster is: active, part of a pivot, or retired, without changing anything
       version     Print the version of the program and of the formats it reads and writes
       completion  Print a script that completes the command line in a shell
       help        Print this message or the help of the given subcommand(s)
