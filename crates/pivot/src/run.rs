@@ -18,7 +18,7 @@ use crate::cluster::{Cluster, Failure};
 use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Unclaimed, Waiting};
 use crate::engine::{self, Guise, Sides, Source, Story, Target};
 use crate::event::{Event, Listener};
-use crate::records::{Records, records};
+use crate::records::{Records, records_within};
 use crate::survey::{DirectorySurvey, Options, Survey};
 
 /// Limit of the waits of one request that fails for now, added up.
@@ -90,7 +90,10 @@ pub async fn run(
         return End::Failed { cause: "the survey was made without a target".to_owned() };
     };
     let clusters = [(Side::Source, &source), (Side::Target, &target)];
-    let past = match futures::try_join!(unclaimed(Side::Source, &source), unclaimed(Side::Target, &target)) {
+    let past = match futures::try_join!(
+        unclaimed(Side::Source, &source, &options.driver),
+        unclaimed(Side::Target, &target, &options.driver)
+    ) {
         Ok((source, target)) => Past { source, target, pauses: Vec::new() },
         Err(cause) => return End::Failed { cause },
     };
@@ -135,7 +138,7 @@ pub(crate) async fn run_directory(
         return End::Failed { cause: error.to_string() };
     }
     let clusters = [(Side::Target, &target)];
-    let past = match unclaimed(Side::Target, &target).await {
+    let past = match unclaimed(Side::Target, &target, &options.driver).await {
         Ok(target) => Past { target, ..Past::default() },
         Err(cause) => return End::Failed { cause },
     };
@@ -167,10 +170,10 @@ pub(crate) async fn run_directory(
 }
 
 /// What a cluster remembers, if no pivot is open in it.
-async fn unclaimed(side: Side, cluster: &Cluster) -> Result<PastSide, String> {
-    let found = records(cluster).await.map_err(|failure| {
-        format!("the records in {} (the {side}) cannot be read: {failure}", cluster.name())
-    })?;
+async fn unclaimed(side: Side, cluster: &Cluster, driver: &Driver) -> Result<PastSide, String> {
+    // The seat would wait as long.
+    let found = records_within(cluster, driver.times.duration).await;
+    let found = found.map_err(|error| format!("{} (the {side}): {error}", cluster.name()))?;
     if let Some(error) = found.unreadable.first() {
         return Err(format!("{} (the {side}): {error}", cluster.name()));
     }

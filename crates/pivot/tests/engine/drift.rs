@@ -1,5 +1,7 @@
 //! Somebody changes the source, or puts something into the target, while the pivot is under way.
 
+use std::ops::RangeInclusive;
+
 use pivot_core::machine::{End, Phase};
 use pivot_testbed::dump::Key;
 use pivot_testbed::fake::{FakeServer, Target, Verb};
@@ -7,7 +9,8 @@ use pivot_testbed::kind::Gvk;
 use serde_json::{Value, json};
 
 use crate::objects::NAMESPACE;
-use crate::scene::{Ran, Scene};
+use crate::records::is_of_records;
+use crate::scene::{Ran, Scene, key_of};
 
 fn machine() -> Key {
     Key::new(Gvk::MACHINE, NAMESPACE, "tiny-0")
@@ -21,13 +24,15 @@ fn relabel(server: &FakeServer) {
     assert!(server.edit(&machine(), |machine| machine["metadata"]["labels"]["changed"] = "yes".into()));
 }
 
-/// Writes to the target until everything is staged.
-async fn writes_of_stage() -> usize {
+/// Writes to the target from the first object to the last seal.
+async fn writes_of_stage() -> RangeInclusive<usize> {
     let scene = Scene::tiny();
     scene.pivot().await;
     let writes = scene.target.writes();
     let seals = |body: &Value| body["metadata"]["annotations"]["pivot.metal3.io/pivoted-ready"].is_string();
-    writes.iter().rposition(|entry| entry.call.body.as_ref().is_some_and(seals)).unwrap() + 1
+    let first = writes.iter().position(|entry| !is_of_records(&key_of(entry))).unwrap();
+    let last = writes.iter().rposition(|entry| entry.call.body.as_ref().is_some_and(seals)).unwrap();
+    first + 1..=last + 1
 }
 
 async fn with_at(n: usize, change: impl FnOnce(&FakeServer) + Send + 'static) -> (Scene, Ran) {
@@ -41,7 +46,7 @@ async fn with_at(n: usize, change: impl FnOnce(&FakeServer) + Send + 'static) ->
 
 #[tokio::test(start_paused = true)]
 async fn a_change_at_any_moment_of_stage_arrives_in_the_target() {
-    for n in 1..=writes_of_stage().await {
+    for n in writes_of_stage().await {
         let (mut scene, ran) = with_at(n, relabel).await;
         let what = format!("a change at write {n}");
         assert!(matches!(ran.end, End::Done { .. }), "{what}: {:?}", ran.end);
@@ -60,7 +65,7 @@ async fn a_change_at_any_moment_of_stage_arrives_in_the_target() {
 #[tokio::test(start_paused = true)]
 async fn an_object_that_goes_at_any_moment_of_stage_goes_from_the_target() {
     let template = || Key::new(Gvk::METAL3_MACHINE_TEMPLATE, NAMESPACE, "tiny");
-    for n in 1..=writes_of_stage().await {
+    for n in writes_of_stage().await {
         let (mut scene, ran) = with_at(n, move |source| assert!(source.remove(&template()))).await;
         let what = format!("one goes at write {n}");
         scene.moving.remove(&template());
@@ -76,7 +81,7 @@ async fn an_object_that_comes_at_any_moment_of_stage_moves_too() {
         json!({"apiVersion": "metal3.io/v1alpha1", "kind": "BareMetalHost", "spec": {"online": true},
             "metadata": {"name": "late", "namespace": NAMESPACE, "uid": "source-late", "generation": 1}})
     };
-    for n in 1..=writes_of_stage().await {
+    for n in writes_of_stage().await {
         let (mut scene, ran) = with_at(n, move |source| source.load([newcomer()])).await;
         let what = format!("one comes at write {n}");
         assert!(matches!(ran.end, End::Done { .. }), "{what}: {:?}", ran.end);
@@ -125,7 +130,7 @@ async fn a_pause_that_somebody_takes_away_each_time_ends_the_pivot() {
 #[tokio::test(start_paused = true)]
 async fn a_change_that_loses_its_way_back_leaves_nothing_in_the_target() {
     // The change leads back to SNAPSHOT, where the source can no longer be moved: what is staged goes.
-    for n in 1..=writes_of_stage().await {
+    for n in writes_of_stage().await {
         let unready = |source: &FakeServer| {
             source.edit(&machine(), |machine| machine["status"] = json!({}));
         };
@@ -159,7 +164,8 @@ async fn a_name_that_is_taken_in_the_target_is_not_overwritten() {
     for kind in ["BareMetalHost", "Secret", "Machine"] {
         let scene = Scene::tiny();
         let survey = scene.survey().await;
-        scene.target.before_nth(Target::new(Verb::Create, kind), 1, |server, call| {
+        let create = Target::new(Verb::Create, kind).namespace(NAMESPACE);
+        scene.target.before_nth(create, 1, |server, call| {
             let mut theirs = json!({"apiVersion": call.body.as_ref().unwrap()["apiVersion"], "kind": call.kind,
                 "metadata": {"name": call.name, "namespace": call.namespace}});
             theirs["metadata"]["labels"]["theirs"] = "yes".into();

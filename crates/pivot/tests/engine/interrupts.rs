@@ -1,6 +1,7 @@
-//! The user interrupts at every request: back before the decision, forward after it.
+//! The user interrupts at every request: the pivot stands still, and another process takes it up.
 
-use pivot_core::machine::{Active, End};
+use pivot_core::machine::End;
+use pivot_core::record::Verb as Wish;
 use pivot_testbed::fake::Target;
 
 use crate::scene::{Scene, Where};
@@ -24,13 +25,17 @@ async fn at_every_request() {
                 }
                 let ran = scene.run(survey).await;
                 let what = format!("interrupted at request {n} to the {}", side.name());
+                scene.judge(&ran, &what);
                 match &ran.end {
-                    End::RolledBack { interrupted: true, .. } => ends[0] += 1,
+                    End::Suspended { interrupted: true, .. } => {
+                        ends[0] += 1;
+                        assert_eq!(ran.end.exit_code(), 130, "{what}");
+                        let wish = if before == n.is_multiple_of(2) { Wish::Resume } else { Wish::Rollback };
+                        scene.settle(wish, &what).await;
+                    }
                     End::Done { .. } => ends[1] += 1,
                     end => panic!("{what}: {end:?}"),
                 }
-                assert_ne!(ran.end.active(), Active::Neither);
-                scene.judge(&ran, &what);
             }
         }
         assert!(ends[0] > 0 && ends[1] > 0, "{side:?}: {ends:?}");

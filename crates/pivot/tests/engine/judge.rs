@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use pivot::recover::RecoverError;
 use pivot_core::machine::{Active, End};
+use pivot_core::record::{NoCourse, State, Verb as Wish};
 use pivot_testbed::dump::{Dump, Key};
 use pivot_testbed::fake::{Outcome, Verb};
 use serde_json::Value;
 
-use crate::scene::{PIVOT, Ran, Scene, key_of};
+use crate::scene::{PIVOT, Ran, Recovered, Scene, Where, key_of};
 
 const HOST_PAUSED: &str = "baremetalhost.metal3.io/paused";
 
@@ -170,14 +172,57 @@ impl Scene {
             End::Done { moved, copied } => {
                 assert_eq!((*moved, *copied), (self.moving.len(), 0), "{what}");
                 self.assert_moved(what);
+                self.assert_history_of_moved(ran, what);
             }
-            End::RolledBack { .. } => self.assert_undone(what),
+            End::RolledBack { .. } => {
+                self.assert_undone(what);
+                self.assert_history_of_undone(ran, what);
+            }
             End::CleanupPending { .. } => self.assert_complete(what),
-            end if end.active() == Active::Target => self.assert_target_whole(what),
-            End::Suspended { .. } => self.assert_source_whole(what),
-            end => panic!("{what}: {end:?}"),
+            end if self.is_decided(end) => self.assert_target_whole(what),
+            End::Suspended { .. } | End::InDoubt { .. } => self.assert_source_whole(what),
+            End::Failed { .. } => self.assert_untouched(what),
         }
         self.assert_nothing_tried_blindly(what);
+    }
+
+    /// True from the commit on, whatever the end knows of it.
+    fn is_decided(&self, end: &End) -> bool {
+        end.active() == Active::Target
+            || matches!(self.kept(Where::Target).record, Some(State::Committed | State::Finished))
+    }
+
+    /// Nothing was written to what anybody else owns.
+    fn assert_untouched(&self, what: &str) {
+        let (source, target) = self.dumps();
+        for (before, after) in [(&self.source_before, source), (&self.target_before, target)] {
+            let changes: Vec<_> = before.diff(&after).iter().map(ToString::to_string).collect();
+            assert!(changes.is_empty(), "{what}: {changes:?}");
+        }
+    }
+
+    /// Another process takes the pivot up where it was left: it must come to one of the two good ends, and to the one that was asked
+    /// for unless the pivot was decided already.
+    pub(crate) async fn settle(&self, wish: Wish, what: &str) {
+        let what = format!("{what}, then {wish:?}");
+        let recovered = match self.recover(wish).await {
+            Err(RecoverError::NoCourse { reason: NoCourse::Decided, .. }) if wish == Wish::Rollback => {
+                self.recover(Wish::Resume).await
+            }
+            recovered => recovered,
+        };
+        match recovered {
+            Ok(Recovered::Now(ran)) => match &ran.end {
+                End::Done { .. } => self.judge(&ran, &what),
+                End::RolledBack { .. } => self.judge(&ran, &what),
+                end => panic!("{what}: {end:?}"),
+            },
+            Ok(Recovered::Before { finished: true }) => self.assert_complete(&what),
+            Ok(Recovered::Before { finished: false }) => self.assert_undone(&what),
+            // It had written nothing but its Lease.
+            Err(RecoverError::NoCourse { reason: NoCourse::NoPivot, .. }) => self.assert_untouched(&what),
+            Err(error) => panic!("{what}: {error}"),
+        }
     }
 
     /// A write of which nobody knows what became of it is looked at before anything is written to that object again.
@@ -200,6 +245,8 @@ impl Scene {
                     );
                     let silent = match entry.outcome {
                         Outcome::Answered(code) => code >= 500,
+                        // Without its body the code alone says that nothing was done.
+                        Outcome::Truncated(code) => !(400..500).contains(&code),
                         _ => true,
                     };
                     if silent {

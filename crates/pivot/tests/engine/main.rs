@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
 mod controllers;
+mod crashes;
 mod dataflow;
 mod drift;
 mod interrupts;
@@ -10,6 +11,7 @@ mod judge;
 mod namespaces;
 mod objects;
 mod outages;
+mod records;
 mod refusals;
 mod replies;
 mod scene;

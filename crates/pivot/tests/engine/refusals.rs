@@ -1,13 +1,17 @@
 //! Every write of a pivot is refused for good: before the decision everything is undone, after it nothing is lost.
 
 use pivot_core::machine::{End, Phase};
+use pivot_core::record::Verb as Wish;
 use pivot_testbed::fake::{Action, Entry, Fault, Outcome, Target, Verb};
 
-use crate::scene::{Scene, Where, writes_of_a_good_run};
+use crate::records::is_of_records;
+use crate::scene::{Scene, Where, key_of, writes_of_a_good_run};
 
 /// What the refused write was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
+    Seat,
+    Record,
     Stage,
     Pause,
     Open,
@@ -18,6 +22,13 @@ fn purpose(side: Where, entry: &Entry) -> Purpose {
     let body = entry.call.body.clone().unwrap_or_default();
     let seals = body["metadata"]["annotations"]["pivot.metal3.io/pivoted-ready"].is_string();
     let strips = body["metadata"].get("finalizers").is_some();
+    let key = key_of(entry);
+    if matches!(key.kind.as_str(), "Lease" | "Namespace") && is_of_records(&key) {
+        return Purpose::Seat;
+    }
+    if is_of_records(&key) {
+        return Purpose::Record;
+    }
     match (side, entry.call.verb) {
         (Where::Target, Verb::Patch) if !seals => Purpose::Open,
         (Where::Target, _) => Purpose::Stage,
@@ -44,14 +55,32 @@ async fn each_write_is_refused(action: &Action, code: u16) {
                 (Purpose::Stage | Purpose::Pause, End::RolledBack { cause, .. }) => {
                     assert!(cause.contains(&refused.call.name), "{what}: {cause}");
                 }
-                (Purpose::Open, End::Suspended { phase: Phase::Activate, .. })
-                | (Purpose::Retire, End::CleanupPending { .. }) => {}
+                (Purpose::Seat, End::Failed { cause }) => {
+                    assert!(cause.contains("cannot be taken"), "{what}: {cause}");
+                }
+                // Taken at the second attempt, or left behind.
+                (Purpose::Seat, End::Done { .. }) => {
+                    let left = ran.warnings().iter().any(|warning| warning.contains("left in"));
+                    assert_eq!(left, refused.call.verb == Verb::Delete, "{what}: {:?}", ran.warnings());
+                }
+                (Purpose::Record, End::RolledBack { cause, .. } | End::InDoubt { cause }) => {
+                    assert!(cause.contains(&refused.call.name), "{what}: {cause}");
+                }
+                (Purpose::Open | Purpose::Record, End::Suspended { phase: Phase::Activate, .. })
+                | (Purpose::Retire | Purpose::Record, End::CleanupPending { .. }) => {}
                 (_, end) => panic!("{what}: {end:?}"),
+            }
+            if matches!(ran.end, End::Suspended { .. } | End::CleanupPending { .. } | End::InDoubt { .. }) {
+                let wish = if n.is_multiple_of(2) { Wish::Resume } else { Wish::Rollback };
+                scene.settle(wish, &what).await;
             }
         }
     }
     let met: Vec<_> = met.into_keys().collect();
-    assert_eq!(met, [Purpose::Stage, Purpose::Pause, Purpose::Open, Purpose::Retire]);
+    assert_eq!(
+        met,
+        [Purpose::Seat, Purpose::Record, Purpose::Stage, Purpose::Pause, Purpose::Open, Purpose::Retire]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,16 +1,19 @@
 //! Two servers, one of them full, and a pivot between them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use pivot::cluster::Cluster;
+use pivot::coordinator::{Identity, LeaseTimes};
 use pivot::event::Event;
-use pivot::run::{Retire, RunOptions, run};
+use pivot::recover::{Dead, Ended, RecoverError, RecoverOptions, recover};
+use pivot::run::{Driver, OnFailure, Retire, RunOptions, run};
 use pivot::survey::{Options, Survey, survey};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{End, Notice, Phase};
-use pivot_core::record::FenceMode;
+use pivot_core::record::{FenceMode, Verb as Wish};
 use pivot_core::select::Request;
 use pivot_testbed::dump::{Dump, Key};
 use pivot_testbed::fake::{CrdSpec, Entry, FakeServer, Verb};
@@ -21,6 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::objects::{neighbours, tiny};
+use crate::records::is_of_records;
 
 pub(crate) const PIVOT: &str = "p1";
 /// In virtual time: far beyond every limit that a pivot sets itself.
@@ -41,7 +45,21 @@ pub(crate) struct Scene {
     pub(crate) patience: Duration,
     pub(crate) wait: Duration,
     pub(crate) concurrency: usize,
+    pub(crate) fence: FenceMode,
+    pub(crate) retire: Retire,
+    pub(crate) on_failure: OnFailure,
     pub(crate) interrupt: CancellationToken,
+    /// Cancelled when the process that drives the pivot is to die.
+    pub(crate) crash: CancellationToken,
+    drivers: AtomicUsize,
+}
+
+/// What came of taking a pivot up again.
+pub(crate) enum Recovered {
+    /// It was carried on.
+    Now(Ran),
+    /// It had ended before.
+    Before { finished: bool },
 }
 
 /// How a pivot went.
@@ -51,6 +69,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn without_bugs(self) -> Self {
+        let warnings = self.warnings();
+        let bugs: Vec<_> = warnings.iter().filter(|message| message.contains("BUG")).collect();
+        assert!(bugs.is_empty(), "{bugs:?}");
+        assert!(!format!("{:?}", self.end).contains("BUG"), "{:?}", self.end);
+        self
+    }
+
     pub(crate) fn warnings(&self) -> Vec<&str> {
         let warning = |event: &'_ Event| matches!(event.notice, Notice::Warning { .. });
         let warnings = self.events.iter().filter(|event| warning(event));
@@ -112,7 +138,25 @@ impl Scene {
             patience: Duration::from_secs(60),
             wait: Duration::from_secs(20),
             concurrency: 8,
+            fence: FenceMode::Pause,
+            retire: Retire::Delete,
+            on_failure: OnFailure::Rollback,
             interrupt: CancellationToken::new(),
+            crash: CancellationToken::new(),
+            drivers: AtomicUsize::new(0),
+        }
+    }
+
+    /// A process that has never driven a pivot. Every other one is known to be gone.
+    fn driver(&self) -> Driver {
+        let number = self.drivers.fetch_add(1, Ordering::Relaxed);
+        let (host, boot) = ("test".to_owned(), "boot".to_owned());
+        Driver {
+            me: Identity { host, pid: 7, nonce: format!("nonce-{number}"), boot },
+            times: LeaseTimes::default(),
+            is_dead: Arc::new(|_| true),
+            journals: None,
+            clock: Arc::new(String::new),
         }
     }
 
@@ -122,7 +166,8 @@ impl Scene {
             rules: RULES.clone(),
             wait: self.wait,
             concurrency: self.concurrency,
-            fence: FenceMode::Pause,
+            fence: self.fence,
+            pivot: None,
         }
     }
 
@@ -144,21 +189,63 @@ impl Scene {
 
     /// From LOCK to the end.
     pub(crate) async fn run(&self, survey: Survey) -> Ran {
+        self.run_until_crash(survey).await.expect("nothing crashes it")
+    }
+
+    /// The same; nothing where the process died on its way.
+    pub(crate) async fn run_until_crash(&self, survey: Survey) -> Option<Ran> {
         let (source, target) = self.clusters();
         let options = RunOptions {
             pivot_id: PIVOT.to_owned(),
-            retire: Retire::Delete,
+            retire: self.retire,
+            pre_copy: true,
+            on_failure: self.on_failure,
             patience: self.patience,
             survey: self.options(),
+            links: Vec::new(),
+            driver: self.driver(),
         };
         let mut events = Vec::new();
         let mut listener = |event| events.push(event);
         let pivot = run(survey, source, target, options, self.interrupt.clone(), &mut listener);
-        let end = timeout(FOREVER, pivot).await.expect("a pivot never hangs");
-        let ran = Ran { end, events };
-        let bugs: Vec<_> = ran.warnings().into_iter().filter(|message| message.contains("BUG")).collect();
-        assert!(bugs.is_empty(), "{bugs:?}");
-        ran
+        let end = tokio::select! {
+            biased;
+            () = self.crash.cancelled() => None,
+            end = timeout(FOREVER, pivot) => Some(end.expect("a pivot never hangs")),
+        }?;
+        Some(Ran { end, events }.without_bugs())
+    }
+
+    /// `resume` or `rollback`, by another process.
+    pub(crate) async fn recover(&self, wish: Wish) -> Result<Recovered, RecoverError> {
+        self.recover_with(self.recovery(wish)).await
+    }
+
+    pub(crate) fn recovery(&self, verb: Wish) -> RecoverOptions {
+        RecoverOptions {
+            verb,
+            close: false,
+            id: None,
+            dead: Dead::default(),
+            silence: Duration::from_secs(5),
+            on_failure: self.on_failure,
+            patience: self.patience,
+            wait: self.wait,
+            concurrency: self.concurrency,
+            driver: self.driver(),
+        }
+    }
+
+    pub(crate) async fn recover_with(&self, options: RecoverOptions) -> Result<Recovered, RecoverError> {
+        let (source, target) = self.clusters();
+        let mut events = Vec::new();
+        let mut listener = |event| events.push(event);
+        let recovered = recover(Some(source), Some(target), options, CancellationToken::new(), &mut listener);
+        let recovered = timeout(FOREVER, recovered).await.expect("a recovery never hangs")?;
+        Ok(match recovered.end {
+            Ended::Now(end) => Recovered::Now(Ran { end, events }.without_bugs()),
+            Ended::Before { finished } => Recovered::Before { finished },
+        })
     }
 
     /// PLAN, and the pivot.
@@ -167,11 +254,15 @@ impl Scene {
         self.run(survey).await
     }
 
-    /// What both hold after the controllers of every cluster had their turn.
+    /// What both hold after the controllers of every cluster had their turn, but for the records.
     pub(crate) fn dumps(&self) -> (Dump, Dump) {
         self.source.gc();
         self.target.gc();
-        (self.source.dump().into_values().collect(), self.target.dump().into_values().collect())
+        let dump = |server: &FakeServer| server.dump().into_values().collect::<Dump>();
+        (
+            dump(&self.source).filter(|key| !is_of_records(key)),
+            dump(&self.target).filter(|key| !is_of_records(key)),
+        )
     }
 
     pub(crate) fn server(&self, side: Where) -> &FakeServer {
@@ -185,8 +276,9 @@ impl Scene {
     pub(crate) fn created(&self) -> BTreeMap<Key, usize> {
         let mut created = BTreeMap::new();
         for entry in self.target.writes() {
-            if entry.call.verb == Verb::Create && entry.outcome.applied() {
-                *created.entry(key_of(&entry)).or_default() += 1;
+            let key = key_of(&entry);
+            if entry.call.verb == Verb::Create && entry.outcome.applied() && self.moving.contains(&key) {
+                *created.entry(key).or_default() += 1;
             }
         }
         created
