@@ -48,6 +48,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Get the assets, disturb pivots at every instant and look at both clusters after each
+    Faults {
+        /// Arguments for the fault cases
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Run every check that a change must pass
     Ci,
     /// Write the generated pages of the documentation
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
         Command::Test { args } => commands::test::run(&args),
         Command::Demo { args } => commands::demo::run(&args),
         Command::Bench { args } => commands::bench::run(&args),
+        Command::Faults { args } => commands::faults::run(&args),
         Command::Ci => commands::ci::run(),
         Command::Docs { check } => commands::docs::run(check),
     };

@@ -46,6 +46,11 @@ impl Key {
         })
     }
 
+    /// True for an object of this kind, in whatever version.
+    pub fn is_of(&self, gvk: &Gvk) -> bool {
+        self.group == gvk.group && self.kind == gvk.kind
+    }
+
     /// The key of the object of this kind and name.
     pub fn new(gvk: &Gvk, namespace: &str, name: &str) -> Self {
         Self {
@@ -137,6 +142,18 @@ impl Dump {
     /// True if it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
+    }
+
+    /// Puts an object into it, in the place of the one that has its key.
+    pub fn insert(&mut self, object: Value) {
+        if let Some(key) = Key::of(&object) {
+            self.objects.insert(key, object);
+        }
+    }
+
+    /// Takes an object out of it.
+    pub fn remove(&mut self, key: &Key) -> Option<Value> {
+        self.objects.remove(key)
     }
 
     /// The part whose keys satisfy the condition.

@@ -134,6 +134,14 @@ pub enum Error {
     /// A fixture names an owner that it does not hold, or owns itself in a circle.
     #[error("fixture: {0} waits for an owner that is not in the fixture")]
     DanglingOwner(String),
+    /// A run of the tool that had to succeed did not.
+    #[error("`pivotctl {line}` failed:\n{stderr}")]
+    Tool {
+        /// Its arguments.
+        line: String,
+        /// What it said.
+        stderr: String,
+    },
     /// What was waited for did not happen.
     #[error("waited {seconds} s for {what}{}", last.as_ref().map(|last| format!("; last: {last}")).unwrap_or_default())]
     Timeout {

@@ -34,6 +34,10 @@ kinds! {
     SERVICE_ACCOUNT = "" "v1" "ServiceAccount";
     /// Apps.
     DEPLOYMENT = "apps" "v1" "Deployment";
+    /// Core.
+    RESOURCE_QUOTA = "" "v1" "ResourceQuota";
+    /// Coordination.
+    LEASE = "coordination.k8s.io" "v1" "Lease";
     /// API extensions.
     CRD = "apiextensions.k8s.io" "v1" "CustomResourceDefinition";
     /// RBAC.

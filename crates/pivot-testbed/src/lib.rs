@@ -9,7 +9,8 @@
 //! - [`traffic`]: requests, and what goes wrong with them;
 //! - [`tool`]: the programs that move it;
 //! - [`garbage`]: waiting for the garbage collector;
-//! - [`client`], [`dump`]: reading and writing raw JSON, and comparing everything before and after.
+//! - [`client`], [`dump`], [`content`]: reading and writing raw JSON, and comparing everything before and after;
+//! - [`faults`]: pivots that are killed, cut off and opposed at every instant, and what must hold afterwards.
 //!
 //! It does not depend on the crates it tests, so that it can bear witness against them.
 
@@ -17,10 +18,12 @@
 
 pub mod assets;
 pub mod client;
+pub mod content;
 pub mod crds;
 pub mod dump;
 mod error;
 pub mod fake;
+pub mod faults;
 pub mod fixture;
 pub mod garbage;
 pub mod inventory;

@@ -29,7 +29,11 @@ impl Tools {
     /// Finds `pivotctl` by [`PIVOTCTL_VAR`] and `clusterctl` in the assets.
     pub fn find(assets: &Assets) -> Result<Self> {
         let pivotctl = env::var_os(PIVOTCTL_VAR).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let pivotctl = pivotctl.ok_or(Error::NoTool)?;
+        Self::with(pivotctl.ok_or(Error::NoTool)?, assets)
+    }
+
+    /// This `pivotctl`, and `clusterctl` in the assets.
+    pub fn with(pivotctl: PathBuf, assets: &Assets) -> Result<Self> {
         if !pivotctl.is_file() {
             return Err(Error::MissingTool { path: pivotctl });
         }
@@ -49,11 +53,17 @@ impl Tools {
         command
     }
 
+    /// The home folder of both.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path())
+            .env_remove("XDG_STATE_HOME")
             .env_remove("KUBECONFIG")
             .stdin(Stdio::null())
             .kill_on_drop(true);

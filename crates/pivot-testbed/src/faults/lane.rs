@@ -1,0 +1,251 @@
+//! One pair of clusters on which cases run, one after the other.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use tokio::time::Instant as Clock;
+
+use super::{
+    case::{Answer, Case, Fence, Instant},
+    ground::Ground,
+    point::{Landmark, is_recorded, landmarks, united},
+    role::Role,
+    tool_run::{Ended, Running},
+    trouble::Trouble,
+    verdict::Verdict,
+    witness::{Invariant, Terminal, Violation, Witness, tells_secret},
+};
+use crate::{Error, Result, assets::Assets, tool::Tools};
+
+/// Longest time that one command may take: its own waits are bounded below that.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Commands that may be needed after the first to come to an end.
+const STEPS: usize = 5;
+/// Writes of each side that are shown of a case that failed.
+const EVIDENCE: usize = 60;
+/// Cases after which both clusters are emptied: records of old pivots would only slow down the rest.
+const RENEW_AFTER: usize = 20;
+
+/// Runs cases.
+#[derive(Debug)]
+pub(super) struct Lane<'a> {
+    assets: &'a Assets,
+    tools: Tools,
+    ground: Ground,
+    /// Cases since both clusters were empty.
+    used: usize,
+}
+
+impl<'a> Lane<'a> {
+    /// Starts two clusters for it.
+    pub(super) async fn start(assets: &'a Assets, pivotctl: &Path) -> Result<Self> {
+        let tools = Tools::with(pivotctl.to_owned(), assets)?;
+        Ok(Self { assets, tools, ground: Ground::start(assets).await?, used: 0 })
+    }
+
+    /// Every write of a pivot with this fence.
+    pub(super) async fn landmarks(&mut self, fence: Fence) -> Result<Vec<Landmark>> {
+        let mut runs = Vec::new();
+        self.fresh().await?;
+        for _ in 0..2 {
+            self.ground.calm();
+            let ended = self.start_move(fence)?.end(LIMIT).await?;
+            if ended.code != Some(0) {
+                return Err(Error::Tool { line: ended.line, stderr: ended.stderr });
+            }
+            let side = |role| landmarks(role, &self.ground.bank(role).proxy.history());
+            runs.push(Role::BOTH.map(side).concat());
+            self.ground.swap();
+            self.used += 1;
+        }
+        let later = runs.pop().unwrap_or_default();
+        Ok(united(runs.pop().unwrap_or_default(), later))
+    }
+
+    /// Runs one case. What it could not clean up is thrown away, and the next case begins on new clusters.
+    pub(super) async fn run(&mut self, case: &Case) -> Result<Verdict> {
+        let began = Clock::now();
+        if self.used >= RENEW_AFTER || (case.first_only && self.used > 0) {
+            self.fresh().await?;
+        }
+        self.used += 1;
+        let mut verdict = Verdict::new(case);
+        if let Err(error) = Box::pin(self.trial(case, &mut verdict)).await {
+            verdict.violations.push(Violation::new(Invariant::Ends, error));
+        }
+        verdict.seconds = began.elapsed().as_secs_f64();
+        if !verdict.violations.is_empty() {
+            self.ground = Ground::start(self.assets).await?;
+            self.used = 0;
+        } else if verdict.terminal == Some(Terminal::B) {
+            self.ground.swap();
+        }
+        Ok(verdict)
+    }
+
+    async fn fresh(&mut self) -> Result<()> {
+        if self.used > 0 {
+            self.ground.calm();
+            self.ground.renew().await?;
+            self.used = 0;
+        }
+        Ok(())
+    }
+
+    async fn trial(&mut self, case: &Case, verdict: &mut Verdict) -> Result<()> {
+        self.ground.calm();
+        let before = self.ground.look().await?;
+        let running = self.start_move(case.fence)?;
+        let ended = match &case.trouble {
+            Trouble::None => running.end(LIMIT).await?,
+            Trouble::Kill(instant) => self.kill(running, instant, verdict).await?,
+        };
+        let left = ended.code.is_none();
+        verdict.commands.push(ended);
+        if left {
+            self.answer(case.answer, verdict).await?;
+        }
+        self.follow(verdict).await?;
+        verdict.evidence = self.evidence();
+        let is_recorded =
+            Role::BOTH.into_iter().any(|role| is_recorded(&self.ground.bank(role).proxy.history()));
+        self.ground.calm();
+        let Some(terminal) = self.told(verdict) else { return Ok(()) };
+        verdict.terminal = Some(terminal);
+        let after = self.ground.look().await?;
+        let witness = Witness {
+            before: &before,
+            namespace: self.ground.namespace(),
+            moved: self.ground.moved(),
+            late: &BTreeSet::new(),
+            is_recorded,
+            restarted: false,
+        };
+        verdict.violations.extend(witness.judge(&after, terminal));
+        self.listen(verdict)
+    }
+
+    fn start_move(&self, fence: Fence) -> Result<Running> {
+        let words = ["move", "--yes", "-n", self.ground.namespace(), "--fence", fence.flag()];
+        Running::start(self.ground.command(&self.tools, &words))
+    }
+
+    async fn kill(&self, running: Running, instant: &Instant, verdict: &mut Verdict) -> Result<Ended> {
+        let proxy = &self.ground.bank(instant.point.role).proxy;
+        let gate = instant.point.halt(proxy, instant.stage, self.ground.namespace());
+        let Some(halt) = running.until(gate.reached()).await.flatten() else {
+            return running.end(LIMIT).await;
+        };
+        verdict.reached = true;
+        let ended = running.kill().await?;
+        drop(halt);
+        Ok(ended)
+    }
+
+    /// Takes a pivot up that was left.
+    async fn answer(&self, answer: Answer, verdict: &mut Verdict) -> Result<()> {
+        let ended = self.command(&[answer.verb(), "-n", self.ground.namespace()]).await?;
+        let unknown = ended.last_line().contains("not known");
+        verdict.commands.push(ended);
+        // It was left before either cluster knew of it.
+        if unknown {
+            verdict.commands.push(self.command(&["status", "-n", self.ground.namespace()]).await?);
+        }
+        Ok(())
+    }
+
+    async fn command(&self, words: &[&str]) -> Result<Ended> {
+        Running::start(self.ground.command(&self.tools, words))?.end(LIMIT).await
+    }
+
+    /// Does what the last line says, until nothing is left to do.
+    async fn follow(&self, verdict: &mut Verdict) -> Result<()> {
+        for _ in 0..STEPS {
+            if verdict.last().too_long {
+                let what =
+                    format!("`pivotctl {}` took longer than {} s", verdict.last().line, LIMIT.as_secs());
+                verdict.violations.push(Violation::new(Invariant::Ends, what));
+                return Ok(());
+            }
+            let Some(words) = verdict.last().next().filter(|words| is_unfinished(words)) else {
+                return Ok(());
+            };
+            let mut command = self.tools.pivotctl();
+            command.args(words);
+            let ended = Running::start(command)?.end(LIMIT).await?;
+            verdict.commands.push(ended);
+        }
+        verdict.violations.push(Violation::new(Invariant::Ends, format!("no end after {STEPS} commands")));
+        Ok(())
+    }
+
+    /// The end that the last command claims.
+    fn told(&self, verdict: &mut Verdict) -> Option<Terminal> {
+        let line = verdict.last().last_line().to_owned();
+        let active = |role: Role| {
+            let address = self.ground.bank(role).proxy.address();
+            line.contains(&format!("({}) is active", address.trim_start_matches("https://")))
+        };
+        let (terminal, fits) = match (active(Role::Source), active(Role::Target)) {
+            // Nothing to undo, or to finish, is an error of the command line (2) or none at all.
+            (true, false) => (Terminal::A, matches!(verdict.last().code, Some(0..=3))),
+            (false, true) => (Terminal::B, verdict.last().code == Some(0)),
+            _ => {
+                verdict
+                    .violations
+                    .push(Violation::new(Invariant::Words, format!("no active side in `{line}`")));
+                return None;
+            }
+        };
+        if !fits {
+            let what = format!("exit code {:?} with `{line}`", verdict.last().code);
+            verdict.violations.push(Violation::new(Invariant::Words, what));
+        }
+        Some(terminal)
+    }
+
+    /// The last requests of both sides, for whoever has to find out what went wrong.
+    fn evidence(&self) -> String {
+        let mut lines = Vec::new();
+        for role in Role::BOTH {
+            let history = self.ground.bank(role).proxy.history();
+            let writes: Vec<_> = history.iter().filter(|entry| entry.call.verb.is_write()).collect();
+            let last = &writes[writes.len().saturating_sub(EVIDENCE)..];
+            lines.extend(last.iter().map(|entry| format!("{role} {:?}: {:?}", entry.call, entry.outcome)));
+        }
+        lines.join("\n")
+    }
+
+    /// What was said, and what was written to the disk of whoever runs the tool.
+    fn listen(&self, verdict: &mut Verdict) -> Result<()> {
+        let commands = verdict.commands.iter();
+        let told = commands.filter(|ended| tells_secret(&ended.stdout) || tells_secret(&ended.stderr));
+        let mut told: Vec<_> =
+            told.map(|ended| format!("`pivotctl {}` told a secret value", ended.line)).collect();
+        for (path, text) in files_below(self.tools.home())? {
+            if tells_secret(&text) {
+                told.push(format!("{} holds a secret value", path.display()));
+            }
+        }
+        verdict.violations.extend(told.into_iter().map(|what| Violation::new(Invariant::Secrets, what)));
+        Ok(())
+    }
+}
+
+/// True for a command that carries the pivot on, or tells how.
+fn is_unfinished(words: &[&str]) -> bool {
+    matches!(words.first(), Some(&("resume" | "rollback" | "finalize" | "status" | "verify")))
+}
+
+fn files_below(folder: &Path) -> Result<Vec<(std::path::PathBuf, String)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let path = entry.map_err(Error::file(folder))?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            let bytes = fs::read(&path).map_err(Error::file(&path))?;
+            files.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    Ok(files)
+}
