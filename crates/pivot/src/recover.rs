@@ -8,7 +8,7 @@ use pivot_core::link::{LinkRules, LinkRulesError};
 use pivot_core::machine::{End, Machine, Past, PastSide, Retire, Side};
 use pivot_core::plan::{Blueprint, Origin};
 use pivot_core::record::{
-    Attested, Course, Known, NoCourse, PivotRecord, SnapshotError, State, StoredSnapshot, Terms, Verb, course,
+    Attested, Course, Known, NoCourse, PivotRecord, SnapshotError, State, StoredSnapshot, Terms, Verb, closing, course,
 };
 use pivot_core::select::Request;
 use tokio_util::sync::CancellationToken;
@@ -182,8 +182,7 @@ pub async fn recover(
     check_identity(Side::Source, source.as_ref(), &record).await?;
     check_identity(Side::Target, target.as_ref(), &record).await?;
     let attested = attested(&options.dead, &record, source.is_some(), target.is_some())?;
-    let course = match course(options.verb, &here, &there, attested) {
-        Ok(Course::Ended { finished: true }) if options.close => Course::Decided { source: source.is_some() },
+    let course = match decide(&options, &here, &there, attested) {
         Ok(Course::Ended { finished }) => {
             return Ok(Recovered { record, end: Ended::Before { finished } });
         }
@@ -192,6 +191,19 @@ pub async fn recover(
     };
     let recovery = Recovery { id, source, target, options, course, attested, record };
     Box::pin(recovery.carry_on(interrupt, listener)).await
+}
+
+fn decide(
+    options: &RecoverOptions,
+    source: &Known,
+    target: &Known,
+    attested: Attested,
+) -> Result<Course, NoCourse> {
+    if options.close {
+        closing(source, target, attested)
+    } else {
+        course(options.verb, source, target, attested)
+    }
 }
 
 async fn answer(
@@ -340,7 +352,11 @@ impl Recovery {
         match self.course {
             Course::ForwardFromSnapshot | Course::Decided { source: false } => self.source = None,
             Course::Back { target: false } => self.target = None,
-            Course::Ended { .. } | Course::Forward | Course::Decided { .. } | Course::Back { .. } => {}
+            Course::Ended { .. }
+            | Course::Forward
+            | Course::Decided { .. }
+            | Course::Close
+            | Course::Back { .. } => {}
         }
         let run_options = self.run_options()?;
         let clusters: Vec<(Side, &Cluster)> = [(Side::Source, &self.source), (Side::Target, &self.target)]
@@ -352,6 +368,7 @@ impl Recovery {
         let prepared = async {
             let guises = guises(&clusters, &run_options).await.map_err(RecoverError::Refused)?;
             let mut past = self.past().await?;
+            self.still_holds(&past)?;
             let ground = self.ground(&run_options.survey, &past.target).await?;
             past.pauses.clone_from(&ground.pauses);
             Ok::<_, RecoverError>((guises, past, ground))
@@ -385,6 +402,21 @@ impl Recovery {
         let end = engine::drive(machine, sides, &seat, self.options.concurrency, interrupt, listener).await;
         leave_seat(seat, &end, discovery.as_deref(), listener).await;
         Ok(Recovered { record: self.record, end: Ended::Now(end) })
+    }
+
+    /// The course was decided before the seat was ours: whoever sat there may have gone on meanwhile.
+    fn still_holds(&self, past: &Past) -> Result<(), RecoverError> {
+        let known = |answer: &Option<Answer>, past: &PastSide| match answer {
+            Some(_) => Known::Read(past.record.as_ref().map(|(record, _)| Box::new(record.clone()))),
+            None => Known::Unreachable,
+        };
+        let (here, there) = (known(&self.source, &past.source), known(&self.target, &past.target));
+        if decide(&self.options, &here, &there, self.attested) == Ok(self.course) {
+            return Ok(());
+        }
+        Err(RecoverError::Refused(
+            "somebody else has gone on with this pivot in the meantime; look at its status, and ask again".to_owned(),
+        ))
     }
 
     fn run_options(&self) -> Result<RunOptions, RecoverError> {
@@ -429,7 +461,7 @@ impl Recovery {
 
     async fn ground(&self, options: &Options, target: &PastSide) -> Result<Ground, RecoverError> {
         match (self.course, &self.source, &self.target) {
-            (Course::ForwardFromSnapshot | Course::Decided { .. }, _, Some(answer)) => {
+            (Course::ForwardFromSnapshot | Course::Decided { .. } | Course::Close, _, Some(answer)) => {
                 self.ground_of_snapshot(options, target, &answer.cluster).await
             }
             (_, Some(source), target) => {
@@ -471,6 +503,7 @@ impl Recovery {
     ) -> Result<Ground, RecoverError> {
         let mark = past.record.as_ref().and_then(|(record, _)| record.snapshot.as_ref());
         let snapshot = match mark {
+            _ if self.course == Course::Close => StoredSnapshot::nothing(),
             Some(mark) => StoredSnapshot::decode(mark, &past.chunks)?,
             None => return Err(SnapshotError::Chunk(0).into()),
         };

@@ -23,8 +23,8 @@ pub use controllers::{
 };
 pub use identity::{ID_EXTRA, Identity, TOKEN_EXTRA};
 pub use policy::{
-    BINDING, POLICY, binding, binding_key, canary, canary_key, denial_in, denied_by, pivot_of, policy,
-    policy_key,
+    BINDING, POLICY, binding, binding_key, canary, canary_key, denial_in, denied_by, handed_over, pivot_of,
+    policy, policy_key, token_of,
 };
 pub use reach::{is_stopped, provider_kinds};
 pub use scope::{FenceRule, FenceScope, Spared};

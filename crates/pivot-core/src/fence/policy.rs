@@ -63,13 +63,30 @@ pub fn policy(scope: &FenceScope, pivot_id: &str, token: &str) -> Value {
         "failurePolicy": "Fail",
         "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": resource_rules(scope, pivot_id)},
         "matchConditions": match_conditions(scope, pivot_id),
-        "validations": [{
-            "expression": has_identity(pivot_id, token),
-            "message": denial(pivot_id),
-            "reason": "Forbidden",
-        }],
+        "validations": validations(pivot_id, token),
     });
     policy
+}
+
+/// A policy of this pivot as it stands, for another coordinator.
+pub fn handed_over(mut policy: Value, pivot_id: &str, token: &str) -> Value {
+    policy["spec"]["validations"] = validations(pivot_id, token);
+    policy
+}
+
+fn validations(pivot_id: &str, token: &str) -> Value {
+    json!([{
+        "expression": has_identity(pivot_id, token),
+        "message": denial(pivot_id),
+        "reason": "Forbidden",
+    }])
+}
+
+/// The token that a policy of ours asks for. The record may name another one: it is written first.
+pub fn token_of(policy: &Manifest) -> Option<&str> {
+    let expression = policy.pointer("/spec/validations/0/expression")?.as_str()?;
+    let (_, rest) = expression.rsplit_once(&format!("[{}] == [\"", literal(TOKEN_EXTRA)))?;
+    rest.strip_suffix("\"]")
 }
 
 /// The binding that puts the policy into force, in the namespaces of the scope.
@@ -230,6 +247,10 @@ mod tests {
         );
         let spared = spec["matchConditions"][1]["expression"].as_str().unwrap();
         assert!(spared.contains(r#"in ["/secrets/other/bmc-0"]"#), "{spared}");
+        assert_eq!(token_of(&Manifest::new(policy.clone())), Some("t1"));
+        let taken = Manifest::new(handed_over(policy.clone(), "p1", "t2"));
+        assert_eq!(token_of(&taken), Some("t2"));
+        assert_eq!(taken.value()["spec"]["matchConstraints"], policy["spec"]["matchConstraints"]);
         let binding = binding(&scope(), "p1");
         let selector = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
         assert_eq!(selector["values"], json!(["metal3", "pivotctl-system"]));

@@ -1,6 +1,6 @@
 //! FENCE: nobody else acts on what moves, and that is proven before anything goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,8 +27,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Fence {
     denials: BTreeMap<Onlooker, u32>,
     waited: Duration,
-    /// Token of the coordinator that we take over from.
-    former: Option<String>,
+    /// Tokens of the coordinators that we take over from. The record may name another one than the policy asks for: whoever
+    /// takes over writes the record first.
+    formers: BTreeSet<String>,
     proof: Option<FenceProof>,
     /// Policy and binding of that coordinator.
     left: [Option<Value>; 2],
@@ -58,7 +59,7 @@ impl Fences {
 
     /// Whoever drove the pivot before must be locked out as well.
     pub(super) fn succeed(&mut self, side: Side, token: &str) {
-        self.get(side).former = Some(token.to_owned());
+        self.get(side).formers.insert(token.to_owned());
     }
 
     /// Evidence from an earlier run.
@@ -112,7 +113,7 @@ impl Machine {
         fence.denials.clear();
         fence.waited = Duration::ZERO;
         let mut onlookers = vec![Onlooker::Anybody];
-        onlookers.extend(fence.former.clone().map(Onlooker::Former));
+        onlookers.extend(fence.formers.iter().cloned().map(Onlooker::Former));
         waves.push(onlookers.into_iter().map(|onlooker| Step::Canary(side, onlooker)).collect());
         waves.push(vec![Step::Canary(side, Onlooker::Ourselves)]);
         waves
@@ -129,14 +130,16 @@ impl Machine {
     /// The steps that bring the policy up to date.
     fn policy(&mut self, side: Side) -> Vec<Step> {
         let left = self.fences.get(side).clone();
-        let (policy, binding) = if self.fences.keep_scope
-            && let Fence { former: Some(former), left: [Some(policy), Some(binding)], .. } = left
-        {
-            (retokened(policy, &former, &self.options.token), retokened(binding, "", ""))
-        } else {
-            let scope = FenceScope::of(&self.blueprint, side);
-            let id = &self.options.pivot_id;
-            (fence::policy(&scope, id, &self.options.token), fence::binding(&scope, id))
+        let (id, token) = (self.options.pivot_id.as_str(), self.options.token.as_str());
+        let left = self.fences.sides.get(&side).map(|fence| &fence.left);
+        let (policy, binding) = match left {
+            Some([Some(policy), Some(binding)]) if self.fences.keep_scope => {
+                (fence::handed_over(bare(policy), id, token), bare(binding))
+            }
+            _ => {
+                let scope = FenceScope::of(&self.blueprint, side);
+                (fence::policy(&scope, id, token), fence::binding(&scope, id))
+            }
         };
         let steps = [
             self.want(side, Doc::Policy, Some(sealed(policy))),
@@ -202,12 +205,9 @@ impl Machine {
     }
 }
 
-/// What an earlier coordinator left, for another token. Tokens are random: nothing else in it reads like one.
-fn retokened(mut object: Value, former: &str, token: &str) -> Value {
-    if !former.is_empty() {
-        let text = object["spec"].to_string().replace(former, token);
-        object["spec"] = serde_json::from_str(&text).unwrap_or_default();
-    }
+/// What an earlier coordinator left, without what the server added to its metadata.
+fn bare(left: &Value) -> Value {
+    let mut object = left.clone();
     let (name, annotations) = (object["metadata"]["name"].take(), object["metadata"]["annotations"].take());
     object["metadata"] = serde_json::json!({"name": name, "annotations": annotations});
     object

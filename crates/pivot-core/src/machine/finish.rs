@@ -5,6 +5,7 @@ use super::Retire;
 use super::end::End;
 use super::notice::Side;
 use super::script::Then;
+use super::step::Step;
 use crate::record::{Standing, State};
 use crate::select::Action;
 
@@ -28,15 +29,26 @@ impl Machine {
             waves.extend(self.lower(Side::Source));
         }
         waves.push(self.own(Side::Source, Standing::Retired));
-        let chunks = self.ledger.chunks(Side::Target);
-        // With the source's objects kept nothing is final yet: `finalize` deletes them by the snapshot.
-        if self.options.terms.retire == Retire::Delete {
-            waves.push(chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect());
-            self.entries.snapshot = None;
-        }
         waves.push(self.enter(Side::Source, State::Finished));
+        // What is kept in the source `finalize` deletes by the snapshot, and a source that is taken for dead may come back.
+        if self.options.terms.retire == Retire::Delete && (!self.gone.source || self.options.close) {
+            waves.extend(self.forget_snapshot());
+        }
         waves.push(self.enter(Side::Target, State::Finished));
         self.play(waves, Then::Finished);
+    }
+
+    /// The source says that nothing is left to do there. The snapshot goes only now: until then `resume` needs it.
+    pub(super) fn close(&mut self) {
+        let mut waves = self.forget_snapshot();
+        waves.push(self.enter(Side::Target, State::Finished));
+        self.play(waves, Then::Finished);
+    }
+
+    fn forget_snapshot(&mut self) -> Vec<Vec<Step>> {
+        self.entries.snapshot = None;
+        let chunks = self.ledger.chunks(Side::Target);
+        vec![chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect()]
     }
 
     pub(super) fn finished(&mut self) {

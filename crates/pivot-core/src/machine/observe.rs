@@ -33,7 +33,7 @@ impl Machine {
     }
 
     /// Everything has its original pause value: now the target may act on it. The policy goes last (`lower`).
-    fn let_act(&mut self) {
+    pub(super) fn let_act(&mut self) {
         let mut waves = vec![self.own(Side::Target, Standing::Active)];
         if self.entries.get(Side::Target).fenced {
             waves.extend(self.lower(Side::Target));

@@ -8,10 +8,11 @@ use super::proof::Committed;
 use super::script::Then;
 use super::stage::namespace_key;
 use super::{Machine, Options, Phase};
+use crate::fence;
 use crate::marks;
 use crate::pause::PauseField;
 use crate::plan::Blueprint;
-use crate::record::{Attested, Course, FenceMode};
+use crate::record::{Attested, Course, FenceMode, State};
 
 impl Machine {
     /// Goes on with a pivot along the course that its records allow. A decided one, and one whose source is gone, needs a blueprint of
@@ -36,6 +37,10 @@ impl Machine {
                 machine.gone.source = !source;
                 machine.phase = Phase::Commit;
                 machine.rejoin(past);
+            }
+            Course::Close => {
+                machine.phase = Phase::Retire;
+                machine.close();
             }
             Course::Back { target } => {
                 machine.gone.target = !target;
@@ -90,24 +95,28 @@ impl Machine {
         if !record.captured.is_empty() {
             self.captures.insert(side, record.captured.clone());
         }
-        if record.fenced && record.token != self.options.token {
-            self.fences.succeed(side, &record.token);
-            let left =
-                [&found.policy, &found.binding].map(|object| object.as_ref().map(|o| o.value().clone()));
-            self.fences.leave(side, left);
+        let asked = found.policy.as_ref().and_then(fence::token_of);
+        for token in asked.into_iter().chain([record.token.as_str()]) {
+            if record.fenced && token != self.options.token {
+                self.fences.succeed(side, token);
+            }
         }
+        let left = [&found.policy, &found.binding].map(|object| object.as_ref().map(|o| o.value().clone()));
+        self.fences.leave(side, left);
     }
 
     /// After the commit: records and fences become ours, then the target is looked at.
     fn rejoin(&mut self, past: &Past) {
         self.committed = past.target.record.as_ref().and_then(|(record, _)| Committed::of(record));
         self.fences.keep_scope();
-        let mut waves = vec![self.save(Side::Target)];
+        // One that kept the source's objects had finished: from here on it is open again.
+        let mut waves = vec![self.enter(Side::Target, State::Committed)];
         if self.is_recorded(Side::Source) {
-            waves.push(self.save(Side::Source));
+            waves.push(self.enter(Side::Source, State::Prepared));
         }
         for side in [Side::Target, Side::Source] {
-            if self.ledger.has(side, Doc::Policy) {
+            // Without its binding, which is the first to go, it is on its way out.
+            if self.ledger.has(side, Doc::Binding) {
                 waves.extend(self.raise_again(side));
             }
         }
@@ -121,8 +130,8 @@ impl Machine {
             other => return self.refused("listing the target", other),
         };
         self.build_items();
-        // The policy is the last that ACTIVATE removes: without it the target has been acting since.
-        let open = self.options.terms.fence == FenceMode::Full && !self.ledger.has(Side::Target, Doc::Policy);
+        // The fence is the last that ACTIVATE removes: without it the target has been acting since.
+        let open = self.options.terms.fence == FenceMode::Full && !self.ledger.has(Side::Target, Doc::Binding);
         let id = self.options.pivot_id.clone();
         for index in 0..self.stage.items.len() {
             let key = self.stage.items[index].key.clone();
@@ -148,7 +157,9 @@ impl Machine {
         if open {
             self.open = true;
             self.phase = Phase::Activate;
+            self.let_act();
+        } else {
+            self.advance("resumed".to_owned());
         }
-        self.advance("resumed".to_owned());
     }
 }

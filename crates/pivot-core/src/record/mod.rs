@@ -19,7 +19,7 @@ mod snapshot;
 pub use document::{Document, DocumentError};
 pub use ownership::{Ownership, Standing};
 pub use pivot::{Captured, FenceMode, FenceProof, Pause, PivotRecord, SnapshotMark, State, Terms};
-pub use recovery::{Attested, Course, Known, NoCourse, Verb, course};
+pub use recovery::{Attested, Course, Known, NoCourse, Verb, closing, course};
 pub use snapshot::{SnapshotError, StoredObject, StoredSnapshot};
 
 use crate::kind::GroupKind;

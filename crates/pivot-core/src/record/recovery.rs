@@ -7,10 +7,12 @@
 //! | prepared | locked | forward | back, once the target's record says aborted (R2) |
 //! | prepared | unreachable, or without a record | in doubt, unless attested | in doubt, unless attested (R2) |
 //! | any | committed | forward (R3) | refused (R3) |
+//! | finished, cleared | committed, or with a snapshot left | the snapshot goes, the target's record says finished | refused (R3) |
 //! | aborting or aborted | not cleaned up | back | back |
-//! | unreachable | locked | wait for the source, or forward from the snapshot if attested | wait for the source |
+//! | unreachable | locked | wait for the source, or forward from the snapshot if attested | wait for the source; if attested, and there is no snapshot: the target is cleaned |
 
 use super::pivot::{FenceMode, PivotRecord, State};
+use crate::machine::Retire;
 
 /// What could be learned of one side's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub enum Course {
         /// Whether the source can be cleaned up.
         source: bool,
     },
+    /// Decided, and nothing is left to do in the source: what the target keeps for the pivot goes.
+    Close,
     /// Undo.
     Back {
         /// Whether the target can be cleaned up.
@@ -150,14 +154,31 @@ fn decided(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Re
         return Err(NoCourse::Decided);
     }
     let finished = target.state() == Some(State::Finished);
+    let keeps_snapshot = target.record().is_some_and(|record| record.snapshot.is_some());
+    let here = source.record();
+    // The source's record is the first to say so, then the snapshot goes, and the target's record is the last.
+    let is_finished = here.is_some_and(|record| record.state == State::Finished);
+    let is_cleared = is_finished && here.is_some_and(|record| record.terms.retire == Retire::Delete);
     let source_done = match source {
-        Known::Read(record) => record.as_ref().is_none_or(|record| record.state == State::Finished),
+        Known::Read(record) => record.is_none() || is_finished,
         Known::Unreachable => attested.source_dead,
     };
-    if finished && source_done {
-        return Ok(Course::Ended { finished: true });
+    Ok(match (finished, keeps_snapshot) {
+        (true, false) => Course::Ended { finished: true },
+        _ if is_cleared => Course::Close,
+        (true, true) if source_done => Course::Ended { finished: true },
+        _ => Course::Decided { source: here.is_some() },
+    })
+}
+
+/// What is to be done to end a pivot for good that kept the source's objects.
+pub fn closing(source: &Known, target: &Known, attested: Attested) -> Result<Course, NoCourse> {
+    match course(Verb::Resume, source, target, attested)? {
+        Course::Ended { finished: true } if target.record().is_some_and(|record| record.snapshot.is_some()) => {
+            Ok(Course::Decided { source: source.record().is_some() })
+        }
+        course => Ok(course),
     }
-    Ok(Course::Decided { source: source.record().is_some() })
 }
 
 fn prepared(verb: Verb, target: &Known, attested: Attested) -> Result<Course, NoCourse> {
@@ -200,13 +221,18 @@ fn sourceless(verb: Verb, target: &Known, attested: Attested) -> Result<Course, 
     if record.origin == crate::plan::Origin::Directory {
         return Ok(Course::Back { target: true });
     }
-    if !attested.source_dead || verb == Verb::Rollback || record.state != State::Locked {
+    if !attested.source_dead {
         return Err(NoCourse::SourceUnreachable);
     }
+    if record.state != State::Locked {
+        return Ok(Course::Back { target: true });
+    }
     let fenced = record.source_fence.is_some() || record.terms.fence == FenceMode::Pause;
-    if record.snapshot.is_some() && fenced {
-        Ok(Course::ForwardFromSnapshot)
-    } else {
-        Err(NoCourse::NoSnapshot)
+    match (verb, record.snapshot.is_some() && fenced) {
+        (Verb::Resume, true) => Ok(Course::ForwardFromSnapshot),
+        (Verb::Resume, false) => Err(NoCourse::NoSnapshot),
+        // The target may hold all that is left of the source.
+        (Verb::Rollback, true) => Err(NoCourse::SourceUnreachable),
+        (Verb::Rollback, false) => Ok(Course::Back { target: true }),
     }
 }

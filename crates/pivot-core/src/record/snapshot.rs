@@ -72,6 +72,17 @@ pub enum SnapshotError {
 }
 
 impl StoredSnapshot {
+    /// Of nothing, where nothing is left to be done with any object.
+    pub fn nothing() -> Self {
+        Self {
+            format: FORMAT,
+            versions: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            objects: Vec::new(),
+            pauses: Vec::new(),
+        }
+    }
+
     /// Of what a blueprint stages.
     pub fn of(blueprint: &Blueprint, pauses: Vec<Pause>) -> Self {
         let objects = blueprint.staged_objects().map(|(id, object)| StoredObject {

@@ -200,7 +200,12 @@ impl Hand {
 
     /// Nothing forbids a zombie to ask. What it gets is what the laws are about.
     fn write_as_zombie(&mut self, clusters: &mut Clusters, write: &Write) -> Outcome {
+        let driven_by = |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
+        let before = driven_by(clusters);
         let outcome = clusters.server_mut(write.side).write(&self.author(), write);
+        let after = driven_by(clusters);
+        let won = before != after && before.is_some_and(|token| token != self.token);
+        assert!(!won, "a coordinator wrote the record of whoever took over from it");
         laws::after_write(self, clusters, write);
         let lost = matches!(&outcome, Outcome::Refused { class: RefusalClass::Conflict | RefusalClass::Denied, .. });
         self.repelled += usize::from(lost);

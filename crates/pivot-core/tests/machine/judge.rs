@@ -23,7 +23,7 @@ impl Run {
     /// The end that it came to is what it is said to be.
     pub(crate) fn assert_ended(&self, ending: Ending) {
         match ending {
-            Ending::Undone => self.assert_undone(false),
+            Ending::Undone => self.assert_undone(self.denied),
             Ending::Moved if self.clusters.undisturbed => self.assert_moved(),
             Ending::Moved | Ending::Kept => self.assert_nothing_lost(),
         }
@@ -33,6 +33,10 @@ impl Run {
     /// or that `may_keep` says may be left.
     pub(crate) fn assert_undone(&self, may_keep: bool) {
         self.assert_source_as_it_was();
+        self.assert_target_as_it_was(may_keep);
+    }
+
+    pub(crate) fn assert_target_as_it_was(&self, may_keep: bool) {
         let clusters = &self.clusters;
         for key in clusters.target.ours(PIVOT) {
             let inside = |other: &ObjectKey| other.namespace.as_deref() == Some(key.name.as_str());
@@ -45,6 +49,14 @@ impl Run {
         assert_eq!(clusters.target.policies(), Vec::<&ObjectKey>::new(), "a fence is left in the target");
         self.assert_given_back(Side::Target);
         self.assert_foreign_untouched();
+    }
+
+    /// Of two pivots neither left anything.
+    pub(crate) fn assert_undone_by_both(&self) {
+        self.assert_undone(false);
+        assert_eq!(self.clusters.target.ours("p2"), Vec::<&ObjectKey>::new());
+        let state = self.clusters.state(Side::Source, "p2");
+        assert!(matches!(state, None | Some(State::Aborted)), "the source's record says {state:?}");
     }
 
     pub(crate) fn assert_source_as_it_was(&self) {
@@ -144,8 +156,9 @@ impl Run {
 
     /// What moved and what was copied, by the last coordinator; of a pivot that had ended already, by the world.
     fn moved(&self) -> Vec<(ObjectKey, Action)> {
-        if self.hand.is_some() {
-            return self.staged();
+        let staged = self.staged();
+        if !staged.is_empty() {
+            return staged;
         }
         let blueprint = crate::survey::survey_of(&self.clusters.shadow);
         let staged = blueprint.staged_objects();

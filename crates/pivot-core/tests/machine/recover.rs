@@ -8,11 +8,11 @@ use pivot_core::machine::{Machine, OnFailure, Options, Past, PastSide, Retire, S
 use pivot_core::object::ObjectKey;
 use pivot_core::record::{
     Attested, Course, Document as _, Known, NoCourse, Ownership, PivotRecord, StoredSnapshot, Terms, Verb,
-    chunk_key, course, ownership_key, pivot_key,
+    chunk_key, closing, course, ownership_key, pivot_key,
 };
 
 use crate::clusters::Clusters;
-use crate::survey::{managers, obstacle, survey, survey_snapshot};
+use crate::survey::{managers, obstacle, survey, survey_nothing, survey_snapshot};
 
 /// How to take it up.
 #[derive(Clone, Copy, Debug)]
@@ -93,10 +93,12 @@ pub(crate) fn take_up(clusters: &Clusters, id: &str, token: &str, how: TakeUp) -
         Known::Unreachable => None,
     };
     let Some(record) = record(&there).or_else(|| record(&here)) else { return Taken::Not(NoCourse::NoPivot) };
-    let course = match course(how.verb, &here, &there, how.attested) {
-        Ok(Course::Ended { finished: true }) if how.close => {
-            Course::Decided { source: answers(Side::Source) }
-        }
+    let course = if how.close {
+        closing(&here, &there, how.attested)
+    } else {
+        course(how.verb, &here, &there, how.attested)
+    };
+    let course = match course {
         Ok(Course::Ended { finished }) => return Taken::Ended(finished),
         Ok(course) => course,
         Err(reason) => return Taken::Not(reason),
@@ -104,7 +106,11 @@ pub(crate) fn take_up(clusters: &Clusters, id: &str, token: &str, how: TakeUp) -
     let without = match course {
         Course::ForwardFromSnapshot | Course::Decided { source: false } => Some(Side::Source),
         Course::Back { target: false } => Some(Side::Target),
-        Course::Ended { .. } | Course::Forward | Course::Decided { .. } | Course::Back { .. } => None,
+        Course::Ended { .. }
+        | Course::Forward
+        | Course::Decided { .. }
+        | Course::Close
+        | Course::Back { .. } => None,
     };
     let with = |side| answers(side) && without != Some(side);
     let of = |side| if with(side) { past(clusters, side, id) } else { PastSide::default() };
@@ -120,7 +126,9 @@ pub(crate) fn take_up(clusters: &Clusters, id: &str, token: &str, how: TakeUp) -
             past.pauses.clone_from(&snapshot.pauses);
             survey_snapshot(clusters, snapshot, id)
         }
-        _ if !with(Side::Source) => return Taken::Not(NoCourse::SourceUnreachable),
+        Course::Close => survey_snapshot(clusters, StoredSnapshot::nothing(), id),
+        // The target alone is cleaned.
+        _ if !with(Side::Source) => survey_nothing(clusters, id),
         _ => {
             let blueprint = survey(clusters, with(Side::Target), Some(id));
             if course == Course::Forward

@@ -66,6 +66,8 @@ pub(crate) struct Run {
     pub(crate) clusters: Clusters,
     pub(crate) hand: Option<Hand>,
     pub(crate) zombies: Vec<Hand>,
+    /// Something was refused for good: a namespace that cannot be looked into is kept.
+    pub(crate) denied: bool,
     /// Coordinators so far.
     hands: usize,
 }
@@ -74,14 +76,15 @@ impl Run {
     /// `None` where PLAN finds that this cannot be moved.
     pub(crate) fn new(world: &World, setup: Setup) -> Option<Self> {
         let clusters = Clusters::new(world);
-        let mut run = Self { world: world.clone(), setup, clusters, hand: None, zombies: Vec::new(), hands: 0 };
+        let mut run = Self { hands: 0, ..Self::left(world, setup, clusters) };
         run.hand = Some(run.start(PIVOT)?);
         Some(run)
     }
 
     /// A world as somebody left it.
     pub(crate) fn left(world: &World, setup: Setup, clusters: Clusters) -> Self {
-        Self { world: world.clone(), setup, clusters, hand: None, zombies: Vec::new(), hands: 1 }
+        let world = world.clone();
+        Self { world, setup, clusters, hand: None, zombies: Vec::new(), denied: false, hands: 1 }
     }
 
     /// A coordinator of a new pivot.
@@ -123,7 +126,7 @@ impl Run {
         panic!("it does not end");
     }
 
-    fn well(&self) -> Choice {
+    pub(crate) fn well(&self) -> Choice {
         let sighted = self.hand.as_ref().is_some_and(|hand| !hand.sightings.is_empty());
         if sighted { Choice::Sighting } else { Choice::Effect(0, Fate::Done) }
     }
@@ -160,7 +163,10 @@ impl Run {
         let Some(hand) = &mut self.hand else { return };
         let clusters = &mut self.clusters;
         match choice {
-            Choice::Effect(pick, fate) => return hand.finish(clusters, pick, fate),
+            Choice::Effect(pick, fate) => {
+                self.denied |= fate == Fate::Denied;
+                return hand.finish(clusters, pick, fate);
+            }
             Choice::Sighting => return hand.sight(),
             Choice::Interrupt => return hand.machine.interrupt(),
             Choice::Crash { .. } | Choice::Silence(_) | Choice::Speech | Choice::Zombie(..) => return,
@@ -217,6 +223,79 @@ impl Run {
             }
         }
         Some(hand)
+    }
+
+    /// A coordinator that was taken for dead goes on, once.
+    pub(crate) fn haunt(&mut self, pick: usize, fate: Fate) {
+        if self.zombies.is_empty() {
+            return;
+        }
+        let count = self.zombies.len();
+        let zombie = &mut self.zombies[pick % count];
+        if zombie.begin() {
+            zombie.finish(&mut self.clusters, pick / count, fate);
+        }
+        if let Some(hand) = &mut self.hand {
+            hand.after(&mut self.clusters);
+        }
+    }
+
+    /// Lets everything happen, whoever dies and takes it up meanwhile, and brings it to one of its ends.
+    pub(crate) fn live(&mut self, choices: &[Choice], last: Verb) -> Ending {
+        for &choice in choices {
+            match choice {
+                Choice::Crash { applied, verb, zombie } => {
+                    let dead = self.crash(applied);
+                    self.zombies.extend(dead.filter(|_| zombie).map(|mut hand| {
+                        hand.is_zombie = true;
+                        hand
+                    }));
+                    let (patience, on_failure) = (self.setup.patience, self.setup.on_failure);
+                    let how = TakeUp { patience, on_failure, ..TakeUp::new(verb) };
+                    if let Err(Taken::Ended(_)) = self.take_up(how) {
+                        break;
+                    }
+                }
+                Choice::Silence(side) => drop(self.clusters.silent.insert(side)),
+                Choice::Speech => self.clusters.silent.clear(),
+                Choice::Zombie(pick, fate) => self.haunt(pick, fate),
+                choice if self.hand.is_none() => {
+                    self.somebody(choice);
+                    self.clusters.collect();
+                }
+                choice => match self.step(choice) {
+                    None => {}
+                    Some(End::Done { .. } | End::RolledBack { .. }) => break,
+                    Some(_) => self.hand = None,
+                },
+            }
+        }
+        self.come_to_an_end(last)
+    }
+
+    /// Nothing more happens than what the coordinator does, if there is one; what it leaves is settled.
+    pub(crate) fn come_to_an_end(&mut self, last: Verb) -> Ending {
+        if self.hand.is_some() && self.clusters.silent.is_empty() {
+            match self.drive(&[]) {
+                End::Done { .. } => return Ending::Moved,
+                End::RolledBack { .. } => return Ending::Undone,
+                _ => {}
+            }
+        }
+        self.settle(last)
+    }
+
+    /// Gives up what was kept in the source.
+    pub(crate) fn finalize(&mut self) {
+        match self.take_up(TakeUp { close: true, ..TakeUp::new(Verb::Resume) }) {
+            Ok(()) => {
+                let end = self.drive(&[]);
+                assert!(matches!(end, End::Done { .. }), "{end:?}");
+            }
+            Err(Taken::Ended(true)) => {}
+            Err(_) => panic!("it cannot be closed"),
+        }
+        self.setup.retire = Retire::Delete;
     }
 
     /// Somebody takes it up.

@@ -96,3 +96,16 @@ pub(crate) fn survey_of(source: &Server) -> Blueprint {
     let versions = Blueprint::versions(&CATALOG, Some(&CATALOG));
     Blueprint::new(facts, None, Arc::clone(&LINK_RULES), Request::default(), versions)
 }
+
+/// A blueprint of nothing, to clean up a target.
+pub(crate) fn survey_nothing(clusters: &Clusters, pivot: &str) -> Blueprint {
+    let facts = SourceFacts {
+        name: "source".to_owned(),
+        inventory: Inventory::new("source", CATALOG.clone()),
+        ..SourceFacts::default()
+    };
+    let mut blueprint = Blueprint::of_directory(facts, None, Arc::clone(&LINK_RULES));
+    blueprint.target = Some(target_facts(clusters, &blueprint));
+    blueprint.pivot = Some(pivot.to_owned());
+    blueprint
+}

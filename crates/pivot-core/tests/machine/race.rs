@@ -1,0 +1,69 @@
+//! Two pivots of the same clusters at the same time: the ownership records let one of them through.
+
+use pivot_core::machine::{End, Side};
+use pivot_core::record::FenceMode;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::chance::{Fate, config};
+use crate::hand::Hand;
+use crate::run::{PIVOT, Run, Setup};
+use crate::tally::Tally;
+use crate::world::small_world;
+
+const OTHER: &str = "p2";
+
+fn step(hand: &mut Hand, run: &mut Run, pick: usize) {
+    if hand.begin() {
+        hand.finish(&mut run.clusters, pick, Fate::Done);
+    }
+}
+
+#[test]
+fn one_of_two_pivots_is_let_through() {
+    let tally = std::cell::RefCell::new(Tally::new("race::one_of_two_pivots_is_let_through"));
+    let cases = 3_000;
+    let turns = prop::collection::vec((any::<bool>(), 0usize..4), 0..60);
+    let all = (small_world(), any::<bool>(), 1usize..4, turns);
+    let outcome = TestRunner::new(config(cases)).run(&all, |(world, full, room, turns)| {
+        let fence = if full { FenceMode::Full } else { FenceMode::Pause };
+        let setup = Setup { room, ..Setup::new(fence, false) };
+        let Some(mut run) = Run::new(&world, setup) else { return Ok(()) };
+        let mut first = run.hand.take().unwrap();
+        let mut second = run.start(OTHER).unwrap();
+        for (turn, pick) in turns {
+            step(if turn { &mut first } else { &mut second }, &mut run, pick);
+        }
+        // Whoever is in the way of the other goes first from here on.
+        while second.machine.end().is_none() {
+            step(&mut second, &mut run, 0);
+        }
+        run.hand = Some(first);
+        let end = run.drive(&[]);
+        let other = second.machine.end().cloned().unwrap();
+        let kind = match (&end, &other) {
+            (End::Done { .. }, End::RolledBack { .. } | End::Failed { .. }) => {
+                run.assert_moved();
+                "the first"
+            }
+            (End::RolledBack { .. } | End::Failed { .. }, End::Done { .. }) => "the second",
+            // Each has one of the clusters: both step back.
+            (End::RolledBack { .. } | End::Failed { .. }, End::RolledBack { .. } | End::Failed { .. }) => {
+                run.assert_undone_by_both();
+                "neither"
+            }
+            (end, other) => panic!("{end:?} and {other:?}"),
+        };
+        prop_assert!(!run.clusters.acts(Side::Source) || !run.clusters.acts(Side::Target));
+        prop_assert_eq!(run.clusters.is_committed(PIVOT), matches!(end, End::Done { .. }));
+        prop_assert_eq!(run.clusters.is_committed(OTHER), matches!(other, End::Done { .. }));
+        tally.borrow_mut().count(kind);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    let tally = tally.into_inner();
+    assert!(tally.of("neither") > 0 && tally.of("the first") > 0 && tally.of("the second") > 0);
+    tally.finish(cases as usize / 2);
+}
