@@ -11,7 +11,7 @@ use crate::kind::{GroupKind, KindCatalog};
 use crate::marks;
 use crate::object::Manifest;
 use crate::pause::PauseField;
-use crate::plan::{Blueprint, Origin, TargetFacts};
+use crate::plan::{Blueprint, Claim, Origin, TargetFacts};
 use crate::schema::pruned_fields;
 use crate::select::Action;
 
@@ -92,7 +92,13 @@ fn taken(
     existing: &Manifest,
     findings: &mut Vec<Finding>,
 ) {
-    if blueprint.pivot.as_deref().is_some_and(|id| marks::is_ours(existing, id)) {
+    // What the pivot that is open staged is no news beside it.
+    let open = blueprint.target.as_ref().and_then(|target| target.claim.as_ref());
+    let open = open.and_then(|claim| match claim {
+        Claim::OpenPivot(id) => Some(id.as_str()),
+        Claim::Unreadable(_) => None,
+    });
+    if [blueprint.pivot.as_deref(), open].into_iter().flatten().any(|id| marks::is_ours(existing, id)) {
         return;
     }
     if blueprint.selection.action(id) == Action::Copy {

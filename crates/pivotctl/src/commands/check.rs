@@ -35,7 +35,7 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
     let source = session.source().await?;
     let target = if args.pre { None } else { Some(session.required_target().await?) };
     let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
+    let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
     let plan = survey.report();
     let report = CheckReport::of(plan);
     session.print(&match args.output {
@@ -48,6 +48,6 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
         .next(if failed { Verb::Check } else { Verb::Plan })
         .selecting(&args.selection)
         .fenced(args.fence);
-    session.printer.note(refuse::last_line(plan, next.line()));
+    session.printer.note(refuse::last_line(session, plan, next.line()));
     Ok(if failed { Exit::Failed } else { Exit::Done })
 }

@@ -25,7 +25,8 @@ pub(crate) struct HistoryArgs {
 /// Runs the verb.
 pub(crate) async fn run(session: &Session, args: &HistoryArgs) -> Result<Exit, CommandError> {
     let (source, target) = session.known_sides(false).await?;
-    let memory = session.busy(remember(source.as_ref(), target.as_ref(), args.silence.limit())).await?;
+    let memory =
+        session.busy(Box::pin(remember(source.as_ref(), target.as_ref(), args.silence.limit()))).await?;
     CommandError::unless_some_answer(&memory)?;
     let pivots = history(&memory);
     session.print(&match args.output {

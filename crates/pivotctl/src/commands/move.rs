@@ -174,13 +174,13 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
         adopt_selection(&mut options.request, saved, session, &args.selection);
     }
     let began = Instant::now();
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
+    let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
     let took = began.elapsed();
     if let Some(saved) = &saved {
         saved_plan::refuse_stale(saved, survey.report())?;
     }
     let next = args.again(session);
-    let untouched = refuse::last_line(survey.report(), next.line());
+    let untouched = refuse::last_line(session, survey.report(), next.line());
     match target {
         Some(target) if !args.dry_run => {
             if let Some(exit) = refuse::refused(session, args.output, survey.report(), &untouched) {

@@ -61,7 +61,7 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Comm
     let source = session.source().await?;
     let target = session.target().await?;
     let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
-    let survey = session.busy(survey(&source, target.as_ref(), &options)).await??;
+    let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
     let report = survey.report();
     session.print(&match args.output {
         PlanOutput::Text => plan::text(report, session.is_verbose()),
@@ -74,7 +74,7 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Comm
     if let Some(path) = &args.out {
         saved_plan::write(path, report)?;
     }
-    session.printer.note(refuse::last_line(report, &next(session, args, report)));
+    session.printer.note(refuse::last_line(session, report, &next(session, args, report)));
     Ok(exit(args, report))
 }
 

@@ -4,8 +4,8 @@ use pivot_core::check::CheckId;
 use pivot_core::machine::End;
 use pivot_core::plan::PlanReport;
 
-use super::Session;
 use super::r#move::MoveOutput;
+use super::{Session, Verb};
 use crate::exit::Exit;
 use crate::report::amount::Amount;
 use crate::report::{finding, plan};
@@ -13,14 +13,20 @@ use crate::ui::last_line;
 use crate::ui::stream::EventStream;
 
 /// The last line for a plan of a cluster that was not carried out.
-pub(super) fn last_line(plan: &PlanReport, next: &str) -> String {
+pub(super) fn last_line(session: &Session, plan: &PlanReport, next: &str) -> String {
+    // Everything else that was found may be the doing of the open pivot.
+    if plan.errors().any(|finding| finding.id == CheckId::OpenPivot) {
+        let status = session.on_clusters(Verb::Status);
+        return format!("{}; {}", last_line::NOTHING_CHANGED, last_line::next(status.line()));
+    }
     advised(&active(plan), plan, next)
 }
 
 /// Which side is active, as far as a plan tells.
 pub(super) fn active(plan: &PlanReport) -> String {
-    // With nothing to move, nothing says that the source is the active side.
-    if plan.errors().any(|finding| finding.id == CheckId::NothingToMove) {
+    // With nothing to move, nothing says that the source is the active side; nor does it with records that cannot be read.
+    let says_nothing = |id| matches!(id, CheckId::NothingToMove | CheckId::RecordUnreadable);
+    if plan.errors().any(|finding| says_nothing(finding.id)) {
         return last_line::NOTHING_CHANGED.to_owned();
     }
     last_line::untouched(&plan.source.name)

@@ -1,6 +1,7 @@
 //! Where things stand by what the clusters tell, as a last line.
 
 use pivot::status::{DriverStatus, SideStatus, StatusReport};
+use pivot_core::record::Standing;
 use pivot_core::record::outlook::{Acting, Next};
 
 use super::next::NextCommand;
@@ -36,9 +37,9 @@ fn active(report: &StatusReport) -> String {
 
 /// What the named sides are called; a side that was not named by the record of the pivot.
 fn names(report: &StatusReport) -> (String, Option<String>) {
-    let recorded = report.pivot.as_ref().map(|pivot| match pivot.backwards {
-        false => (pivot.from.clone(), pivot.to.clone()),
-        true => (pivot.to.clone(), pivot.from.clone()),
+    let recorded = report.pivot.as_ref().map(|pivot| {
+        let sides = (pivot.from.clone(), pivot.to.clone());
+        if pivot.backwards { (sides.1, sides.0) } else { sides }
     });
     let (from, to) = recorded.unzip();
     let source =
@@ -56,6 +57,9 @@ fn why_unknown(report: &StatusReport) -> String {
         .collect();
     if !silent.is_empty() {
         return format!(": {} cannot be read", silent.join(" and "));
+    }
+    if report.source.standing == Some(Standing::Retired) {
+        return format!("; source {} is retired", report.source.name);
     }
     if report.source.name.is_empty() {
         return ": name the source with --kubeconfig".to_owned();

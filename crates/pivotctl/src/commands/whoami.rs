@@ -26,7 +26,7 @@ pub(crate) struct WhoamiArgs {
 /// Runs the verb.
 pub(crate) async fn run(session: &Session, args: &WhoamiArgs) -> Result<Exit, CommandError> {
     let cluster = session.source().await?;
-    let whoami = match session.busy(recall(Some(&cluster), args.silence.limit())).await? {
+    let whoami = match session.busy(Box::pin(recall(Some(&cluster), args.silence.limit()))).await? {
         Recall::Read(read) => Whoami::of(&read)?,
         Recall::Silent { name, error } => {
             return Err(CommandError::unread(&error, format!("{name}: {error}")));
@@ -39,9 +39,11 @@ pub(crate) async fn run(session: &Session, args: &WhoamiArgs) -> Result<Exit, Co
         Output::Yaml => data::yaml(&whoami),
     })?;
     let look = session.on_clusters(Verb::Status);
-    session.printer.note(match whoami.is_settled() {
-        true => whoami.active(),
-        false => format!("{}; {}", whoami.active(), last_line::next(look.line())),
-    });
+    let active = whoami.active();
+    if whoami.is_settled() {
+        session.printer.note(active);
+    } else {
+        session.printer.note(format_args!("{active}; {}", last_line::next(look.line())));
+    }
     Ok(Exit::Done)
 }

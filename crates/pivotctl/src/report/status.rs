@@ -17,7 +17,7 @@ pub(crate) fn text(report: &StatusReport) -> String {
         side(&mut text, "Target", target, "brought by pivots");
     }
     if let Some(pivot) = &report.pivot {
-        recorded(&mut text, pivot);
+        recorded(&mut text, pivot, &report.source, report.target.as_ref());
     }
     if let Some(driver) = &report.driver {
         append(&mut text, format_args!("{HEADING}Driver{HEADING:#}  {}\n", driven(driver)));
@@ -70,18 +70,20 @@ fn stands(standing: Standing) -> &'static str {
     }
 }
 
-fn recorded(text: &mut String, pivot: &RecordedPivot) {
+fn recorded(text: &mut String, pivot: &RecordedPivot, source: &SideStatus, target: Option<&SideStatus>) {
     let RecordedPivot { id, from, to, phase, .. } = pivot;
     let how = if is_open(pivot) { format!("stands in phase {phase}") } else { "has ended".to_owned() };
     append(text, format_args!("{HEADING}Pivot{HEADING:#}   {id} from {from} to {to} {how}"));
     if pivot.backwards {
         text.push_str(" (from the target to the source named here)");
     }
-    let state = |state: Option<State>| state.map_or("no record", history::state);
-    append(
-        text,
-        format_args!("; source {}, target {}\n", state(pivot.source_state), state(pivot.target_state)),
-    );
+    let state = |state: Option<State>, side: Option<&SideStatus>| match state {
+        Some(state) => history::state(state),
+        None if side.is_some_and(|side| side.id.is_some()) => "without record",
+        None => "not known",
+    };
+    let (here, there) = (state(pivot.source_state, Some(source)), state(pivot.target_state, target));
+    append(text, format_args!("; source {here}, target {there}\n"));
     if let Some(cause) = &pivot.cause {
         append(text, format_args!("        cause: {cause}\n"));
     }
@@ -197,7 +199,7 @@ mod tests {
         insta::assert_snapshot!(told(&report), @"
         Source  boot: handing over (epoch 1); 61 objects to move or copy, 4 of 4 paused
         Target  mgmt: cannot be read: no answer
-        Pivot   20261121-101500-a1b2c3 from boot to mgmt stands in phase stage; source locked, target no record
+        Pivot   20261121-101500-a1b2c3 from boot to mgmt stands in phase stage; source locked, target not known
                 no fence stands
         Driver  nobody
         ");

@@ -152,7 +152,8 @@ mod tests {
             whoami(What::Retired, Side::Source, State::Finished),
             whoami(What::None, Side::Source, State::Finished),
         ];
-        let text: String = told.iter().map(|w| format!("{}  > {}\n", w.text(), w.active())).collect();
+        let text: Vec<_> = told.iter().map(|w| format!("{}  > {}", w.text(), w.active())).collect();
+        let text = text.join("\n");
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @"
         boot is active: it took over from mgmt (pivot p1, epoch 7)
           > boot is active

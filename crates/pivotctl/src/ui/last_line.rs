@@ -68,12 +68,13 @@ pub(crate) fn after_import(end: &End, target: &str, again: &str, resume: &str) -
     let active = || active(Acting::Target, "", Some(target));
     match end {
         End::Done { .. } => format!("{} and complete", active()),
-        End::CleanupPending { .. } => format!("{}; {}", active(), next(resume)),
         End::Failed { .. } => format!("{NOTHING_CHANGED}; {}", next(again)),
         End::RolledBack { .. } => {
             format!("target {target} is as it was, everything was undone; {}", next(again))
         }
-        End::Suspended { active: Active::Target, .. } => format!("{}; {}", active(), next(resume)),
+        End::CleanupPending { .. } | End::Suspended { active: Active::Target, .. } => {
+            format!("{}; {}", active(), next(resume))
+        }
         End::Suspended { .. } | End::InDoubt { .. } => {
             format!("{WARNING}target {target} does not act yet{WARNING:#}; {}", next(resume))
         }

@@ -1,5 +1,7 @@
 //! The program on two real planes: pivots that are killed, and what becomes of them.
 
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
+
 mod refused;
 mod scene;
 mod stories;

@@ -146,15 +146,14 @@ impl Scene {
 impl Halted {
     async fn stand_at(&mut self, gate: Gate) {
         let reached = timeout(DEADLINE, gate.reached()).await;
-        match reached {
-            Ok(reached) => self.halt = Some(reached.expect("the request ended before the gate")),
-            Err(_) => {
-                self.child.kill().ok();
-                let mut said = String::new();
-                self.stderr.read_to_string(&mut said).ok();
-                panic!("it never came to the gate: {said}");
-            }
+        if let Ok(reached) = reached {
+            self.halt = Some(reached.expect("the request ended before the gate"));
+            return;
         }
+        self.child.kill().ok();
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).ok();
+        panic!("it never came to the gate: {said}");
     }
 
     /// Waits for a line with these words, and returns it.
