@@ -109,14 +109,33 @@ impl Machine {
         self.entries.get_mut(side).fenced = true;
         let mut waves = vec![self.save(side), self.policy(side)];
         waves.extend(self.hold(side));
+        waves.extend(self.prove(side));
+        waves
+    }
+
+    /// What keeps everybody else out for the time of a rollback. No manager is taken that was not taken before.
+    pub(super) fn keep_out(&mut self, side: Side) -> Vec<Vec<Step>> {
+        if !self.is_fenced_fully() || !self.has_side(side) {
+            return Vec::new();
+        }
+        let policy = self.policy(side);
+        if policy.is_empty() {
+            return Vec::new();
+        }
+        self.entries.get_mut(side).fenced = true;
+        let mut waves = vec![self.save(side), policy];
+        waves.extend(self.prove(side));
+        waves
+    }
+
+    fn prove(&mut self, side: Side) -> Vec<Vec<Step>> {
         let fence = self.fences.get(side);
         fence.denials.clear();
         fence.waited = Duration::ZERO;
         let mut onlookers = vec![Onlooker::Anybody];
         onlookers.extend(fence.formers.iter().cloned().map(Onlooker::Former));
-        waves.push(onlookers.into_iter().map(|onlooker| Step::Canary(side, onlooker)).collect());
-        waves.push(vec![Step::Canary(side, Onlooker::Ourselves)]);
-        waves
+        let tries = onlookers.into_iter().map(|onlooker| Step::Canary(side, onlooker));
+        vec![tries.collect(), vec![Step::Canary(side, Onlooker::Ourselves)]]
     }
 
     /// The same where the policy no longer covers what it should; else nothing.

@@ -30,18 +30,26 @@ impl Machine {
         }
         waves.push(self.own(Side::Source, Standing::Retired));
         waves.push(self.enter(Side::Source, State::Finished));
-        // What is kept in the source `finalize` deletes by the snapshot, and a source that is taken for dead may come back.
-        if self.options.terms.retire == Retire::Delete && (!self.gone.source || self.options.close) {
-            waves.extend(self.forget_snapshot());
-        }
         waves.push(self.enter(Side::Target, State::Finished));
         self.play(waves, Then::Finished);
     }
 
-    /// The source says that nothing is left to do there. The snapshot goes only now: until then `resume` needs it.
-    pub(super) fn close(&mut self) {
+    /// Both records say so. What is kept in the source `finalize` deletes by the snapshot, and a source that is taken for dead may
+    /// come back; else the snapshot goes. Until now `resume` needed it.
+    pub(super) fn finished(&mut self) {
+        let is_needed =
+            self.options.terms.retire == Retire::Keep || (self.gone.source && !self.options.close);
+        if is_needed {
+            return self.closed();
+        }
         let mut waves = self.forget_snapshot();
-        waves.push(self.enter(Side::Target, State::Finished));
+        waves.push(self.save(Side::Target));
+        self.play(waves, Then::Closed);
+    }
+
+    /// The source says that nothing is left to do there.
+    pub(super) fn close(&mut self) {
+        let waves = vec![self.enter(Side::Target, State::Finished)];
         self.play(waves, Then::Finished);
     }
 
@@ -51,7 +59,7 @@ impl Machine {
         vec![chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect()]
     }
 
-    pub(super) fn finished(&mut self) {
+    pub(super) fn closed(&mut self) {
         let count = |action| self.blueprint.with(action).count();
         self.end = Some(End::Done { moved: count(Action::Move), copied: count(Action::Copy) });
     }

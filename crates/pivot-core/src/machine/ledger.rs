@@ -14,7 +14,7 @@ use super::step::Step;
 use crate::digest::Digest;
 use crate::fence;
 use crate::object::{Manifest, ObjectKey, Uid};
-use crate::record;
+use crate::record::{self, Document as _, Ownership};
 use crate::rewrite::OWN_MANAGER;
 
 /// Annotation on the policy and its binding: digest of what they say. The server writes defaults into the rest.
@@ -69,6 +69,11 @@ impl Ledger {
             ..Held::default()
         };
         self.held.insert((side, doc), held);
+    }
+
+    /// One was seen of which nothing was known.
+    pub(super) fn came(&mut self, side: Side, doc: Doc, revision: Revision) {
+        self.held(side, doc).revision.get_or_insert(revision);
     }
 
     /// True where a document is there, as far as is known.
@@ -195,6 +200,8 @@ impl Machine {
     }
 
     pub(super) fn read_back_doc(&mut self, side: Side, doc: Doc, tries: Tries, found: Option<&Manifest>) {
+        let owner = |found| Ownership::from_object(found).ok().map(|ownership| ownership.pivot);
+        let is_of_this_pivot = found.and_then(owner).is_some_and(|owner| owner == self.options.pivot_id);
         let held = self.ledger.held(side, doc);
         let wanted = held.wanted.as_ref().expect("BUG: a document that nobody wants");
         let Some(found) = found else {
@@ -222,14 +229,42 @@ impl Machine {
             Wish::Gone if held.revision.as_ref().is_some_and(|known| known.uid != found.uid()) => {
                 return self.doc_done(side, doc, None);
             }
+            // Another pivot has the cluster: a rollback leaves it alone.
+            _ if doc == Doc::Ownership && self.rollback.is_some() && !is_of_this_pivot => {
+                return self.forget(side, doc);
+            }
             _ if matches!(doc, Doc::Ownership | Doc::Record) => {
                 return self.overtaken(side, doc, "was written by somebody else");
             }
-            // Named after this pivot: an earlier coordinator left it.
-            _ => {}
+            // Left by an earlier coordinator, or just written by one who has taken over: the record tells.
+            _ => {
+                self.ledger.held(side, doc).revision = Some(Revision::of(found));
+                return self.again(Step::Confirm(side, doc), tries);
+            }
         }
-        held.revision = Some(Revision::of(found));
+        self.ledger.held(side, doc).revision = Some(Revision::of(found));
         self.again(Step::Doc(side, doc), tries);
+    }
+
+    /// The record is the first that whoever takes over writes. While it says what we wrote, all else is ours to write.
+    pub(super) fn settle_confirm(&mut self, side: Side, doc: Doc, tries: Tries, outcome: Outcome) {
+        let found = match outcome {
+            Outcome::Read(found) => found,
+            other => return self.refused("reading the record", other),
+        };
+        let held = self.ledger.held(side, Doc::Record);
+        let says = found.map(|found| essence(Doc::Record, found.value()));
+        if says.is_some() && (says == held.says || says == held.maybe) {
+            self.again(Step::Doc(side, doc), tries);
+        } else {
+            self.overtaken(side, Doc::Record, "was written by somebody else");
+        }
+    }
+
+    /// Not ours, and nothing to us.
+    fn forget(&mut self, side: Side, doc: Doc) {
+        self.ledger.held.remove(&(side, doc));
+        self.scripted();
     }
 
     fn doc_done(&mut self, side: Side, doc: Doc, revision: Option<Revision>) {
@@ -249,6 +284,7 @@ impl Machine {
         let key = self.doc_key(doc);
         let cause = format!("{key} on the {side} {how}");
         if doc == Doc::Ownership && self.phase == Phase::Lock && !self.is_failing() {
+            self.ledger.held.remove(&(side, doc));
             self.fail(format!("{cause}: another pivot takes this cluster"));
         } else {
             self.depose(format!("{cause}: another pivotctl has taken over this pivot"));

@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// Ownership before the pivot.
     before: Option<Ownership>,
+    /// Another pivot has the cluster.
+    taken: bool,
     pub(super) fenced: bool,
 }
 
@@ -58,16 +60,20 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn of(past: &Past) -> Self {
-        let entry = |side: &PastSide| match &side.record {
-            Some((record, _)) => {
-                Entry { state: record.state, before: record.before.clone(), fenced: record.fenced }
+    pub(super) fn of(past: &Past, pivot_id: &str) -> Self {
+        let entry = |side: &PastSide| {
+            let owned = side.ownership.as_ref().map(|(ownership, _)| ownership);
+            let taken = owned.is_some_and(|owned| {
+                owned.pivot != pivot_id
+                    && matches!(owned.standing, Standing::HandingOver | Standing::Receiving)
+            });
+            match &side.record {
+                Some((record, _)) => {
+                    let (before, fenced) = (record.before.clone(), record.fenced);
+                    Entry { state: record.state, before, taken, fenced }
+                }
+                None => Entry { state: State::Locked, before: owned.cloned(), taken, fenced: false },
             }
-            None => Entry {
-                state: State::Locked,
-                before: side.ownership.as_ref().map(|(ownership, _)| ownership.clone()),
-                fenced: false,
-            },
         };
         let records = [&past.source.record, &past.target.record].into_iter().flatten();
         let open = records.map(|(record, _)| record.epoch).max();
@@ -100,7 +106,6 @@ impl Entries {
 impl Machine {
     /// What is written before anything else is: what has to be undone, and by whom it is done.
     pub(super) fn begin_lock(&mut self) {
-        self.note_pauses();
         self.note_asked();
         self.note_captures();
         let fenced = self.is_fenced_fully();
@@ -149,6 +154,15 @@ impl Machine {
         };
         let content = ownership.to_object(&self.doc_key(Doc::Ownership));
         self.want(side, Doc::Ownership, Some(content)).into_iter().collect()
+    }
+
+    /// Before a rollback by somebody else than began it: what an earlier coordinator may still have under way for the ownership
+    /// record meets another revision.
+    pub(super) fn claim(&mut self, side: Side) -> Vec<Step> {
+        if self.entries.get(side).taken || self.ledger.is_ours(side, Doc::Ownership) {
+            return Vec::new();
+        }
+        self.own(side, if side == Side::Source { Standing::HandingOver } else { Standing::Receiving })
     }
 
     /// After a rollback: what a cluster was before, at the epoch that it has reached.
@@ -225,7 +239,7 @@ impl Machine {
                 std::collections::BTreeSet::new()
             },
             pauses: if here(false) { self.pauses() } else { Vec::new() },
-            captured: self.captured(side),
+            captured: if entry.fenced { self.captured(side) } else { Vec::new() },
             fenced: entry.fenced,
             source_fence: if here(true) { self.source_proof() } else { None },
             snapshot: if here(true) { self.entries.snapshot.clone() } else { None },

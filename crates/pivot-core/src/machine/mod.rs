@@ -41,7 +41,7 @@ pub use phase::{Phase, Reversal};
 
 use self::capture::Sight;
 use self::fence::Fences;
-use self::ledger::Ledger;
+use self::ledger::{Doc, Ledger};
 use self::lock::Entries;
 use self::proof::Committed;
 use self::quiesce::Paused;
@@ -180,6 +180,7 @@ impl Machine {
     }
 
     fn idle(blueprint: Blueprint, options: Options, past: &Past) -> Self {
+        let entries = Entries::of(past, &options.pivot_id);
         let mut machine = Self {
             options,
             blueprint,
@@ -191,7 +192,7 @@ impl Machine {
             end: None,
             failing: None,
             ledger: Ledger::default(),
-            entries: Entries::of(past),
+            entries,
             script: None,
             fences: Fences::default(),
             captures: BTreeMap::new(),
@@ -256,6 +257,10 @@ impl Machine {
         }
         if self.failing.is_some() {
             self.fail_when_idle();
+            return;
+        }
+        if self.is_giving_up() {
+            self.give_up_when_idle();
             return;
         }
         self.settle(step, tries, outcome);
@@ -388,8 +393,12 @@ impl Machine {
         let what = self.describe(&step);
         let side = self.side_of(&step);
         let Some(delay) = tries.next(self.options.patience, asked) else {
-            self.fail(format!("{what} on the {side} failed {} times: {reason}", tries.failures + 1));
-            return;
+            let cause = format!("{what} on the {side} failed {} times: {reason}", tries.failures + 1);
+            return if side == Side::Target && self.can_do_without_target() {
+                self.give_up_target(&cause);
+            } else {
+                self.fail(cause);
+            };
         };
         self.notices.push(Notice::Retrying {
             side,
@@ -458,11 +467,11 @@ impl Machine {
         if self.open {
             return Active::Target;
         }
-        match (&self.rollback, self.phase) {
-            (Some(rollback), _) if rollback.is_source_open() => Active::Source,
-            (None, Phase::Plan | Phase::Lock | Phase::FenceTarget | Phase::PreCopy) => Active::Source,
-            _ => Active::Neither,
-        }
+        let may_act = match self.rollback {
+            Some(_) => self.paused.is_empty() && !self.ledger.may_have(Side::Source, Doc::Binding),
+            None => self.phase <= Phase::PreCopy,
+        };
+        if may_act { Active::Source } else { Active::Neither }
     }
 
     fn concerns(&self, seen: &Seen) -> bool {

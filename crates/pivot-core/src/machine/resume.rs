@@ -52,7 +52,7 @@ impl Machine {
                     .unwrap_or((Phase::Lock, None));
                 machine.phase = phase.min(Phase::Commit);
                 let cause = cause.unwrap_or_else(|| "rollback was asked for".to_owned());
-                machine.begin_rollback(phase, cause);
+                machine.begin_rollback_of_another(phase, cause);
             }
         }
         machine

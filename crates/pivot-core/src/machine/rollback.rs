@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Machine;
-use super::effect::{Op, Outcome, RefusalClass, Write};
+use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::end::End;
 use super::ledger::Doc;
 use super::namespace::Namespaces;
@@ -18,7 +18,7 @@ use super::step::Step;
 use crate::inventory::Inventory;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
-use crate::record::State;
+use crate::record::{State, chunk_number};
 use crate::rewrite::OWN_MANAGER;
 
 /// A rollback under way.
@@ -30,8 +30,12 @@ pub(super) struct Rollback {
     restoring: BTreeMap<ObjectKey, Manifest>,
     pending: usize,
     pub(super) namespaces: Namespaces,
-    /// True from where the source may act again.
-    source_open: bool,
+    /// The target could be decided until its record says that the pivot is off: the source waits for it (R2).
+    needs_target: bool,
+    /// The target stopped to answer, and is left as it is as soon as nothing is under way.
+    giving_up: bool,
+    /// Somebody else began it.
+    of_another: bool,
 }
 
 impl Rollback {
@@ -39,46 +43,95 @@ impl Rollback {
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
-
-    pub(super) fn is_source_open(&self) -> bool {
-        self.source_open
-    }
 }
 
 impl Machine {
     /// First it is written down that nothing goes forward any more: in the target, where it could have been decided there (R2),
     /// then in the source, against which every other coordinator loses (R1).
     pub(super) fn begin_rollback(&mut self, phase: Phase, cause: String) {
+        self.start_rollback(phase, cause, false);
+        self.say_that_it_is_off();
+    }
+
+    /// What somebody else began is undone. Whatever they have under way must not count any more.
+    pub(super) fn begin_rollback_of_another(&mut self, phase: Phase, cause: String) {
+        self.start_rollback(phase, cause, true);
+        self.say_that_it_is_off();
+    }
+
+    fn start_rollback(&mut self, phase: Phase, cause: String, of_another: bool) {
         self.notices.push(Notice::RollingBack { phase, cause: cause.clone() });
         self.removal = None;
         self.entries.cause = Some(cause.clone());
-        let was_prepared = self.is_prepared();
         self.rollback = Some(Rollback {
             phase,
             cause,
             restoring: BTreeMap::new(),
             pending: 0,
             namespaces: Namespaces::default(),
-            source_open: false,
+            needs_target: self.is_prepared(),
+            giving_up: false,
+            of_another,
         });
         self.push(Step::Unwatch);
+    }
+
+    fn say_that_it_is_off(&mut self) {
+        let Some(rollback) = &self.rollback else { return };
+        let (needs_target, of_another) = (rollback.needs_target, rollback.of_another);
         let mut waves = Vec::new();
-        if was_prepared && self.is_recorded(Side::Target) {
+        if needs_target && self.is_recorded(Side::Target) {
             waves.push(self.enter(Side::Target, State::Aborted));
         }
         if self.is_recorded(Side::Source) {
             waves.push(self.enter(Side::Source, State::Aborting));
         }
-        // Another coordinator's policy would refuse our own writes.
-        if self.ledger.has(Side::Target, Doc::Policy) {
-            waves.extend(self.raise_again(Side::Target));
+        if of_another {
+            if !needs_target && self.entries.get(Side::Target).state == State::Locked {
+                waves.push(self.enter(Side::Target, State::Aborting));
+            }
+            for side in [Side::Source, Side::Target] {
+                waves.push(self.claim(side));
+            }
+            waves.extend(self.keep_out(Side::Target));
         }
         self.play(waves, Then::Aborting);
+    }
+
+    /// True in a rollback in which the target's word is not needed, or was given.
+    pub(super) fn can_do_without_target(&self) -> bool {
+        let source = self.has_side(Side::Source);
+        source && !self.gone.target && self.rollback.as_ref().is_some_and(|rollback| !rollback.needs_target)
+    }
+
+    /// The target does not answer: it keeps what is staged there, which does not act, and the source comes back.
+    pub(super) fn give_up_target(&mut self, cause: &str) {
+        let message = format!("the target is left as it is for now: {cause}");
+        self.notices.push(Notice::Warning { object: None, message });
+        self.rollback_mut().giving_up = true;
+        self.give_up_when_idle();
+    }
+
+    pub(super) fn is_giving_up(&self) -> bool {
+        self.rollback.as_ref().is_some_and(|rollback| rollback.giving_up)
+    }
+
+    pub(super) fn give_up_when_idle(&mut self) {
+        self.ready.clear();
+        if !self.in_flight.is_empty() {
+            return;
+        }
+        self.rollback_mut().giving_up = false;
+        self.gone.target = true;
+        self.script = None;
+        self.removal = None;
+        self.say_that_it_is_off();
     }
 
     /// The target is cleaned first: the source must not act while anything of ours could act beside it. The phase does not tell
     /// whether anything is there: a change in the source leads back from STAGE and VERIFY.
     pub(super) fn clear_target(&mut self) {
+        self.rollback_mut().needs_target = false;
         if self.gone.target {
             self.target_clear();
         } else if self.stage.items.is_empty() && self.reach.kinds.is_empty() {
@@ -88,11 +141,13 @@ impl Machine {
         }
     }
 
-    /// Nothing staged is left.
+    /// Nothing staged is left. The target's fence stays to the end: until then nothing of an earlier coordinator arrives there.
     pub(super) fn target_clear(&mut self) {
-        let mut waves = self.lower(Side::Target);
-        if self.ledger.has(Side::Source, Doc::Policy) {
-            waves.extend(self.raise_again(Side::Source));
+        let of_another = self.rollback_mut().of_another;
+        let mut waves = Vec::new();
+        // Another coordinator's policy would refuse our own writes, and may itself be pausing yet.
+        if self.ledger.has(Side::Source, Doc::Policy) || (of_another && !self.paused.is_empty()) {
+            waves.extend(self.keep_out(Side::Source));
         }
         self.play(waves, Then::TargetCleared);
     }
@@ -207,17 +262,52 @@ impl Machine {
     }
 
     fn restored_all(&mut self) {
+        let of_another = self.rollback.as_ref().is_some_and(|rollback| rollback.of_another);
+        if of_another && !self.gone.target {
+            self.push(Step::Leftovers);
+        } else {
+            self.let_go();
+        }
+    }
+
+    /// Chunks of a snapshot that arrived since the records were read. They hold Secrets.
+    pub(super) fn settle_leftovers(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Glance(seen) => {
+                for seen in seen {
+                    if let Some(number) = chunk_number(&self.options.pivot_id, &seen.key) {
+                        let (uid, resource_version) = (seen.uid, seen.resource_version);
+                        let revision = Revision { uid, resource_version, generation: 0 };
+                        self.ledger.came(Side::Target, Doc::Chunk(number), revision);
+                    }
+                }
+            }
+            other => {
+                let message = format!("what is left beside the records in the target cannot be seen: {other:?}");
+                self.notices.push(Notice::Warning { object: None, message });
+            }
+        }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        // Whatever is paused from here on, somebody else paused.
+        self.paused.clear();
         let mut waves = self.lower(Side::Source);
         waves.push(self.disown(Side::Source));
+        // A target that is only out of reach still has to be cleaned: the record says so until then.
+        let is_left = self.gone.target && !self.gone.target_attested;
+        if is_left && self.is_recorded(Side::Source) {
+            waves.push(self.enter(Side::Source, State::Aborting));
+        }
         let chunks = self.ledger.chunks(Side::Target);
         waves.push(chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect());
         waves.push(self.disown(Side::Target));
-        // A target that is only out of reach still has to be cleaned: the record says so until then.
-        if self.is_recorded(Side::Source) && (!self.gone.target || self.gone.target_attested) {
+        waves.extend(self.lower(Side::Target));
+        if !is_left && self.is_recorded(Side::Source) {
             waves.push(self.enter(Side::Source, State::Aborted));
         }
         waves.push(self.want(Side::Target, Doc::Record, None).into_iter().collect());
-        self.rollback_mut().source_open = true;
         self.play(waves, Then::RolledBack);
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Then {
     Rejoined,
     /// The records say how it ended.
     Finished,
+    /// Nothing that it kept for itself is left.
+    Closed,
     /// The records say that everything is undone from here on.
     Aborting,
     /// The target is as it was.
@@ -106,6 +108,7 @@ impl Machine {
             Then::Activated => self.activated(),
             Then::Rejoined => self.push(Step::Rejoin),
             Then::Finished => self.finished(),
+            Then::Closed => self.closed(),
             Then::Aborting => self.clear_target(),
             Then::TargetCleared => self.clear_source(),
             Then::RolledBack => self.rolled_back(),

@@ -113,13 +113,13 @@ impl Machine {
     }
 
     /// What PLAN saw of the target serves the first time: nothing of this pivot can be there that it did not see, and a name that
-    /// was taken since is refused to the create. Afterwards the target is listed.
+    /// was taken since is refused to the create. Afterwards the target is listed, and always where somebody else may have staged.
     pub(super) fn stage_now(&mut self) {
         if self.phase == Phase::Stage && !self.gone.source && self.blueprint.origin == Origin::Cluster {
             self.store_snapshot();
         }
         match &self.blueprint.target {
-            Some(facts) if self.stage.items.is_empty() => {
+            Some(facts) if self.stage.items.is_empty() && self.blueprint.pivot.is_none() => {
                 let facts = Arc::clone(facts);
                 self.reconcile(&facts.inventory);
             }

@@ -8,11 +8,14 @@ use super::ledger::Doc;
 use super::notice::Side;
 use super::retry::Tries;
 use crate::object::{Manifest, ObjectKey};
+use crate::record::NAMESPACE;
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// A record, a chunk of the snapshot, the policy.
     Doc(Side, Doc),
+    /// A document was written by somebody else: is the pivot still ours?
+    Confirm(Side, Doc),
     /// Does the fence hold?
     Canary(Side, Onlooker),
     /// A Lease or Deployment is taken by the fence.
@@ -44,6 +47,8 @@ pub(super) enum Step {
     Remove(usize),
     /// Rollback: what of ours is in the target.
     Sweep,
+    /// Rollback: what else is beside the records in the target.
+    Leftovers,
     /// Rollback: how the source stands.
     Survey,
     /// Rollback: the original pause value.
@@ -95,7 +100,8 @@ impl Step {
             | Self::Remove(_)
             | Self::Restore(_)
             | Self::DropNamespace(_) => true,
-            Self::Canary(..)
+            Self::Confirm(..)
+            | Self::Canary(..)
             | Self::Idle(..)
             | Self::Rejoin
             | Self::Acknowledge
@@ -108,6 +114,7 @@ impl Step {
             | Self::ListTarget
             | Self::Observe
             | Self::Sweep
+            | Self::Leftovers
             | Self::Survey
             | Self::LookUpNamespace(_)
             | Self::Occupants(_)
@@ -121,6 +128,7 @@ impl Machine {
     pub(super) fn act(&self, step: &Step) -> Act {
         match step {
             Step::Doc(side, doc) => Act::Write(self.doc_write(*side, *doc)),
+            Step::Confirm(side, _) => Act::Read { side: *side, key: self.doc_key(Doc::Record) },
             Step::Canary(side, onlooker) => Act::Canary { side: *side, onlooker: onlooker.clone() },
             Step::Hold(side, index) => Act::Write(self.hold_write(*side, *index)),
             Step::Idle(side, index) => self.idle_act(*side, *index),
@@ -138,6 +146,7 @@ impl Machine {
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
             Step::LookUpNamespace(key) => Act::Read { side: Side::Target, key: key.clone() },
             Step::Occupants(key) => Act::Occupants(key.name.clone()),
+            Step::Leftovers => Act::Occupants(NAMESPACE.to_owned()),
             Step::Delayed(_, step) => self.act(step),
             Step::Pause(key) => Act::Write(self.pause_write(key)),
             Step::Namespace(name) => Act::Write(self.namespace_write(name)),
@@ -155,6 +164,7 @@ impl Machine {
     pub(super) fn side_of(&self, step: &Step) -> Side {
         match step {
             Step::Doc(side, _)
+            | Step::Confirm(side, _)
             | Step::Canary(side, _)
             | Step::Hold(side, _)
             | Step::Idle(side, _)
@@ -182,6 +192,7 @@ impl Machine {
             | Step::Open(_)
             | Step::Observe
             | Step::Sweep
+            | Step::Leftovers
             | Step::LookUpNamespace(_)
             | Step::Occupants(_)
             | Step::DropNamespace(_) => Side::Target,
@@ -208,7 +219,8 @@ impl Machine {
                 self.stage.item(*item).key.clone()
             }
             Step::Remove(entry) => self.removal().entry(*entry).key.clone(),
-            Step::Canary(..)
+            Step::Confirm(..)
+            | Step::Canary(..)
             | Step::Rejoin
             | Step::Acknowledge
             | Step::Snapshot
@@ -220,6 +232,7 @@ impl Machine {
             | Step::ListTarget
             | Step::Observe
             | Step::Sweep
+            | Step::Leftovers
             | Step::Survey => unreachable!("BUG: {step:?} is about no single object"),
         }
     }
@@ -230,6 +243,7 @@ impl Machine {
             Step::Delayed(_, step) => self.describe(step),
             Step::ReadBack { key, .. } | Step::LookUpNamespace(key) => format!("reading {key}"),
             Step::Doc(..) => format!("writing {}", self.key_of(step)),
+            Step::Confirm(..) => "reading the record".to_owned(),
             Step::Canary(..) => "trying the fence".to_owned(),
             Step::Hold(..) => format!("taking {}", self.key_of(step)),
             Step::Idle(..) => format!("waiting for the holder of {}", self.key_of(step)),
@@ -243,7 +257,8 @@ impl Machine {
             | Step::ListStaged
             | Step::ListTarget
             | Step::Observe
-            | Step::Sweep => "listing".to_owned(),
+            | Step::Sweep
+            | Step::Leftovers => "listing".to_owned(),
             Step::Watch | Step::Unwatch => "watching".to_owned(),
             Step::Pause(key) => format!("pausing {key}"),
             Step::Open(key) | Step::Restore(key) => format!("unpausing {key}"),
@@ -267,6 +282,7 @@ impl Machine {
                 other => self.refused("reading back", other),
             },
             Step::Doc(side, doc) => self.settle_doc(side, doc, tries, outcome),
+            Step::Confirm(side, doc) => self.settle_confirm(side, doc, tries, outcome),
             Step::Canary(side, onlooker) => self.settle_canary(side, onlooker, outcome),
             Step::Hold(side, index) => self.settle_hold(side, index, tries, outcome),
             Step::Idle(side, index) => self.settle_idle(side, index, outcome),
@@ -290,6 +306,7 @@ impl Machine {
             Step::Observe => self.settle_observe(outcome),
             Step::Remove(entry) => self.settle_remove(entry, tries, outcome),
             Step::Sweep => self.settle_sweep(outcome),
+            Step::Leftovers => self.settle_leftovers(outcome),
             Step::Survey => self.settle_survey(outcome),
             Step::Restore(key) => self.settle_restore(key, tries, outcome),
             Step::LookUpNamespace(key) => self.settle_look_up_namespace(key, tries, outcome),

@@ -47,6 +47,12 @@ pub fn chunk_key(id: &str, number: usize) -> ObjectKey {
     ObjectKey::new(GroupKind::new("", "Secret"), Some(NAMESPACE), &format!("pivot-{id}-snap-{number:03}"))
 }
 
+/// Which chunk of a pivot's snapshot an object is, by its name; `None` for anything else.
+pub fn chunk_number(id: &str, key: &ObjectKey) -> Option<usize> {
+    let number = key.name.strip_prefix(&format!("pivot-{id}-snap-"))?.parse().ok()?;
+    (*key == chunk_key(id, number)).then_some(number)
+}
+
 /// The namespace of the records.
 pub fn namespace_key() -> ObjectKey {
     ObjectKey::new(GroupKind::new("", "Namespace"), None, NAMESPACE)

@@ -155,20 +155,22 @@ fn decided(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Re
     }
     let finished = target.state() == Some(State::Finished);
     let keeps_snapshot = target.record().is_some_and(|record| record.snapshot.is_some());
+    let clears = target.record().is_some_and(|record| record.terms.retire == Retire::Delete);
     let here = source.record();
-    // The source's record is the first to say so, then the snapshot goes, and the target's record is the last.
+    // The source's record is the first to say so, then the target's, then the snapshot goes.
     let is_finished = here.is_some_and(|record| record.state == State::Finished);
     let is_cleared = is_finished && here.is_some_and(|record| record.terms.retire == Retire::Delete);
-    let source_done = match source {
-        Known::Read(record) => record.is_none() || is_finished,
-        Known::Unreachable => attested.source_dead,
-    };
-    Ok(match (finished, keeps_snapshot) {
-        (true, false) => Course::Ended { finished: true },
-        _ if is_cleared => Course::Close,
-        (true, true) if source_done => Course::Ended { finished: true },
-        _ => Course::Decided { source: here.is_some() },
-    })
+    match (finished, keeps_snapshot) {
+        (true, false) => Ok(Course::Ended { finished: true }),
+        _ if is_cleared => Ok(Course::Close),
+        (true, true) if source.is_unreachable() && attested.source_dead => Ok(Course::Ended { finished: true }),
+        // Perhaps nothing is left to do, and the snapshot was about to go.
+        (true, true) if source.is_unreachable() && clears => Err(NoCourse::SourceUnreachable),
+        (true, true) if source.is_unreachable() || here.is_none() || is_finished => {
+            Ok(Course::Ended { finished: true })
+        }
+        _ => Ok(Course::Decided { source: here.is_some() }),
+    }
 }
 
 /// What is to be done to end a pivot for good that kept the source's objects.

@@ -45,6 +45,10 @@ pub(crate) struct Clusters {
     pub(crate) dead: BTreeSet<Side>,
     /// Uids of what somebody removed from the target.
     pub(crate) usurped: Vec<Value>,
+    /// Sides whose fence went as it should.
+    pub(crate) lowered: BTreeSet<Side>,
+    /// What a coordinator that was taken for dead had on its way, and what arrived after every fence was gone.
+    pub(crate) ghosts: BTreeSet<(Side, ObjectKey)>,
     /// False once somebody did something of which the pivot could not know when it was decided.
     pub(crate) undisturbed: bool,
     /// Somebody unpaused, or added, something that acts.
@@ -84,6 +88,8 @@ impl Clusters {
             silent: BTreeSet::new(),
             dead: BTreeSet::new(),
             usurped: Vec::new(),
+            lowered: BTreeSet::new(),
+            ghosts: BTreeSet::new(),
             undisturbed: true,
             meddled: false,
             edits: 0,

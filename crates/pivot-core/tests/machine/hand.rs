@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use pivot_core::fence::canary_key;
+use pivot_core::fence::{binding_key, canary_key};
 use pivot_core::machine::{Act, Effect, Machine, Notice, Onlooker, Op, Outcome, Phase, RefusalClass, Seen, Side, Write};
 use pivot_core::object::{ObjectKey, Uid};
 use pivot_core::record::{FenceMode, NAMESPACE};
@@ -162,9 +162,13 @@ impl Hand {
             Act::Glance { side, extent } => {
                 Outcome::Glance(clusters.server(*side).glance(|key| includes(extent, key)))
             }
-            Act::Occupants(namespace) => Outcome::Glance(
-                clusters.target.glance(|key| key.namespace.as_deref() == Some(namespace.as_str())),
-            ),
+            Act::Occupants(namespace) => {
+                if namespace == NAMESPACE {
+                    clusters.lowered.insert(Side::Target);
+                }
+                let inside = |key: &ObjectKey| key.namespace.as_deref() == Some(namespace.as_str());
+                Outcome::Glance(clusters.target.glance(inside))
+            }
             Act::Watch => {
                 self.watched = Some(self.listed);
                 Outcome::Watching
@@ -194,6 +198,9 @@ impl Hand {
         }
         laws::before_write(self, clusters, write);
         let outcome = clusters.server_mut(write.side).write(&self.author(), write);
+        if write.key == binding_key(&self.id) && matches!(outcome, Outcome::Removed) {
+            clusters.lowered.insert(write.side);
+        }
         laws::after_write(self, clusters, write);
         outcome
     }
@@ -202,7 +209,13 @@ impl Hand {
     fn write_as_zombie(&mut self, clusters: &mut Clusters, write: &Write) -> Outcome {
         let driven_by = |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
         let before = driven_by(clusters);
+        // Once the fence has gone, only the limits of the seat keep away what was on its way when it fell asleep.
+        let is_late = clusters.lowered.contains(&write.side)
+            && before.as_ref().is_none_or(|token| *token != self.token);
         let outcome = clusters.server_mut(write.side).write(&self.author(), write);
+        if is_late && matches!(outcome, Outcome::Written(_)) {
+            clusters.ghosts.insert((write.side, write.key.clone()));
+        }
         let after = driven_by(clusters);
         let won = before != after && before.is_some_and(|token| token != self.token);
         assert!(!won, "a coordinator wrote the record of whoever took over from it");
@@ -243,7 +256,7 @@ impl Hand {
                     clusters.history.entry(self.id.clone()).or_default().movable.extend(moving);
                 }
                 Notice::RollingBack { .. } => {
-                    let committed = clusters.is_committed(&self.id);
+                    let committed = clusters.is_committed(&self.id) && !clusters.dead.contains(&Side::Target);
                     assert!(!committed || self.is_zombie, "rolled back after the decision");
                     assert!(self.in_flight.is_empty(), "rolled back while effects are in flight");
                     self.rolling_back = true;

@@ -232,6 +232,12 @@ impl Run {
         }
         let count = self.zombies.len();
         let zombie = &mut self.zombies[pick % count];
+        // Once nothing fences it off any more, it is the seat that tells it: what it had under way arrives all the same.
+        let record = |side| self.clusters.record(side, PIVOT).is_none_or(|record| record.token != zombie.token);
+        let is_deposed = record(Side::Source) && record(Side::Target);
+        if is_deposed && !self.clusters.lowered.is_empty() {
+            zombie.machine.depose("somebody else has taken the seat".to_owned());
+        }
         if zombie.begin() {
             zombie.finish(&mut self.clusters, pick / count, fate);
         }
@@ -245,7 +251,8 @@ impl Run {
         for &choice in choices {
             match choice {
                 Choice::Crash { applied, verb, zombie } => {
-                    let dead = self.crash(applied);
+                    // What the undead have under way they know of.
+                    let dead = self.crash(if zombie { 0 } else { applied });
                     self.zombies.extend(dead.filter(|_| zombie).map(|mut hand| {
                         hand.is_zombie = true;
                         hand
@@ -304,6 +311,7 @@ impl Run {
         match take_up(&self.clusters, PIVOT, &token, how) {
             Taken::Machine(machine, terms) => {
                 let (fence, room) = (terms.fence, self.setup.room);
+                self.clusters.lowered.clear();
                 for side in [Side::Source, Side::Target] {
                     let dead = match side {
                         Side::Source => how.attested.source_dead,
