@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{point::Point, trouble::Trouble};
+use super::{
+    point::{Part, Point},
+    trouble::Trouble,
+};
 use crate::proxy::Stage;
 
 /// How others are kept from acting (`--fence`).
@@ -56,6 +59,8 @@ pub(super) struct Case {
     pub fence: Fence,
     /// What happens.
     pub trouble: Trouble,
+    /// What the pivot is doing then.
+    pub(super) part: Part,
     /// What is done if the pivot was left.
     pub answer: Answer,
     /// True where both clusters must never have seen a pivot.
@@ -64,7 +69,7 @@ pub(super) struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fence, trouble, answer, first_only } = self;
+        let Self { fence, trouble, answer, first_only, .. } = self;
         let first = if *first_only { ", first pivot" } else { "" };
         write!(f, "{trouble}, then {}; fence {}{first}", answer.verb(), fence.flag())
     }

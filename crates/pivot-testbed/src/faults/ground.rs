@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use serde_json::json;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::role::Role;
 use crate::{
     Result,
     assets::Assets,
-    client::{Patch, PlaneClient, Progress, wait_until},
+    client::{CONCURRENCY, Patch, PlaneClient, Progress, wait_until},
     dump::{Dump, Key, dump},
     fixture::{self, Fixture, FixtureOptions, bystanders},
     kind::Gvk,
@@ -103,30 +104,44 @@ impl Bank {
         let present =
             kinds.iter().filter(|kind| kind.listable && objects.iter().any(|key| key.is_of(&kind.gvk)));
         for served in present {
-            for object in self.client.list(&served.gvk, None).await? {
-                let Some(key) = Key::of(&object).filter(|key| objects.contains(key)) else { continue };
-                let namespace = Some(key.namespace.as_str()).filter(|namespace| !namespace.is_empty());
-                let strip = json!({"metadata": {"finalizers": null}});
-                let stripped = self
-                    .client
-                    .patch(&served.gvk, namespace, &key.name, Patch::Merge, &strip, "faults")
-                    .await;
-                match stripped {
-                    // The garbage collector was faster.
-                    Err(error) if error.code() != Some(404) => return Err(error),
-                    _ => self.client.delete(&served.gvk, namespace, &key.name).await?,
-                }
-            }
+            let found = self.client.list(&served.gvk, None).await?;
+            let keys = found.iter().filter_map(Key::of).filter(|key| objects.contains(key));
+            stream::iter(keys)
+                .map(Ok)
+                .try_for_each_concurrent(CONCURRENCY, async |key: Key| self.remove(&served.gvk, &key).await)
+                .await?;
         }
         for namespace in namespaces {
-            self.client.delete(Gvk::NAMESPACE, None, namespace).await?;
-            wait_until("a namespace to go", DEADLINE, async || {
-                let namespace = self.client.get(Gvk::NAMESPACE, None, namespace).await?;
-                Ok(namespace.map_or(Progress::Done(()), |n| Progress::Pending(n["status"].to_string())))
-            })
-            .await?;
+            self.remove(Gvk::NAMESPACE, &Key::new(Gvk::NAMESPACE, "", namespace)).await?;
         }
         Ok(())
+    }
+
+    /// Removes an object with its finalizers, and waits until it is gone. A fence that was lowered just now may still stand for a
+    /// moment: API servers hear of it late.
+    async fn remove(&self, gvk: &Gvk, key: &Key) -> Result<()> {
+        let namespace = Some(key.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+        let strip = json!({"metadata": {"finalizers": null}});
+        wait_until(&format!("{key} to go"), DEADLINE, async || {
+            let Some(object) = self.client.get(gvk, namespace, &key.name).await? else {
+                return Ok(Progress::Done(()));
+            };
+            let stripped = if object["metadata"]["finalizers"].is_array() {
+                self.client.patch(gvk, namespace, &key.name, Patch::Merge, &strip, "faults").await.map(drop)
+            } else {
+                Ok(())
+            };
+            let removed = match (&stripped, &object["metadata"]["deletionTimestamp"]) {
+                (Ok(()), Value::Null) => self.client.delete(gvk, namespace, &key.name).await,
+                _ => Ok(()),
+            };
+            match stripped.and(removed) {
+                Err(error) if !matches!(error.code(), Some(403 | 404 | 409)) => Err(error),
+                Err(error) => Ok(Progress::Pending(error.to_string())),
+                Ok(()) => Ok(Progress::Pending(object["status"].to_string())),
+            }
+        })
+        .await
     }
 }
 

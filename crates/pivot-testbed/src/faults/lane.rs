@@ -1,15 +1,16 @@
 //! One pair of clusters on which cases run, one after the other.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use tokio::time::Instant as Clock;
 
 use super::{
-    case::{Answer, Case, Fence, Instant},
+    case::{Answer, Case, Fence},
+    disturb::{STATE, Scene, files},
     ground::Ground,
     point::{Landmark, is_recorded, landmarks, united},
     role::Role,
-    tool_run::{Ended, Running},
+    tool_run::Running,
     trouble::Trouble,
     verdict::Verdict,
     witness::{Invariant, Terminal, Violation, Witness, tells_secret},
@@ -17,7 +18,7 @@ use super::{
 use crate::{Error, Result, assets::Assets, tool::Tools};
 
 /// Longest time that one command may take: its own waits are bounded below that.
-const LIMIT: Duration = Duration::from_secs(300);
+pub(super) const LIMIT: Duration = Duration::from_secs(300);
 /// Commands that may be needed after the first to come to an end.
 const STEPS: usize = 5;
 /// Writes of each side that are shown of a case that failed.
@@ -48,7 +49,7 @@ impl<'a> Lane<'a> {
         self.fresh().await?;
         for _ in 0..2 {
             self.ground.calm();
-            let ended = self.start_move(fence)?.end(LIMIT).await?;
+            let ended = Scene { ground: &self.ground, tools: &self.tools, fence }.start()?.end(LIMIT).await?;
             if ended.code != Some(0) {
                 return Err(Error::Tool { line: ended.line, stderr: ended.stderr });
             }
@@ -58,7 +59,7 @@ impl<'a> Lane<'a> {
             self.used += 1;
         }
         let later = runs.pop().unwrap_or_default();
-        Ok(united(runs.pop().unwrap_or_default(), later))
+        Ok(united(runs.pop().unwrap_or_default(), &later))
     }
 
     /// Runs one case. What it could not clean up is thrown away, and the next case begins on new clusters.
@@ -70,10 +71,11 @@ impl<'a> Lane<'a> {
         self.used += 1;
         let mut verdict = Verdict::new(case);
         if let Err(error) = Box::pin(self.trial(case, &mut verdict)).await {
-            verdict.violations.push(Violation::new(Invariant::Ends, error));
+            verdict.violations.push(Violation::new(Invariant::Ends, error.to_string()));
         }
         verdict.seconds = began.elapsed().as_secs_f64();
-        if !verdict.violations.is_empty() {
+        // A store that went back in time leaves watches and caches behind that nobody should build on.
+        if !verdict.violations.is_empty() || matches!(case.trouble, Trouble::Restored(_)) {
             self.ground = Ground::start(self.assets).await?;
             self.used = 0;
         } else if verdict.terminal == Some(Terminal::B) {
@@ -93,88 +95,48 @@ impl<'a> Lane<'a> {
 
     async fn trial(&mut self, case: &Case, verdict: &mut Verdict) -> Result<()> {
         self.ground.calm();
-        let before = self.ground.look().await?;
-        let running = self.start_move(case.fence)?;
-        let ended = match &case.trouble {
-            Trouble::None => running.end(LIMIT).await?,
-            Trouble::Kill(instant) => self.kill(running, instant, verdict).await?,
-        };
-        let left = ended.code.is_none();
-        verdict.commands.push(ended);
-        if left {
+        forget_journals(self.tools.home())?;
+        let mut before = self.ground.look().await?;
+        let scene = Scene { ground: &self.ground, tools: &self.tools, fence: case.fence };
+        let done = Box::pin(scene.disturb(case, verdict)).await?;
+        if verdict.last().was_killed() {
             self.answer(case.answer, verdict).await?;
         }
-        self.follow(verdict).await?;
+        follow(&self.tools, verdict).await?;
         verdict.evidence = self.evidence();
         let is_recorded =
             Role::BOTH.into_iter().any(|role| is_recorded(&self.ground.bank(role).proxy.history()));
         self.ground.calm();
         let Some(terminal) = self.told(verdict) else { return Ok(()) };
         verdict.terminal = Some(terminal);
-        let after = self.ground.look().await?;
+        let mut after = self.ground.look().await?;
+        if let Some(done) = done {
+            verdict.violations.extend(done.settle(&mut before, &mut after, terminal));
+            // The next case wants the cluster as it was loaded.
+            self.used = RENEW_AFTER;
+        }
         let witness = Witness {
             before: &before,
             namespace: self.ground.namespace(),
             moved: self.ground.moved(),
-            late: &BTreeSet::new(),
             is_recorded,
-            restarted: false,
+            restarted: matches!(case.trouble, Trouble::Outage(..) | Trouble::Restored(_)),
         };
         verdict.violations.extend(witness.judge(&after, terminal));
         self.listen(verdict)
     }
 
-    fn start_move(&self, fence: Fence) -> Result<Running> {
-        let words = ["move", "--yes", "-n", self.ground.namespace(), "--fence", fence.flag()];
-        Running::start(self.ground.command(&self.tools, &words))
-    }
-
-    async fn kill(&self, running: Running, instant: &Instant, verdict: &mut Verdict) -> Result<Ended> {
-        let proxy = &self.ground.bank(instant.point.role).proxy;
-        let gate = instant.point.halt(proxy, instant.stage, self.ground.namespace());
-        let Some(halt) = running.until(gate.reached()).await.flatten() else {
-            return running.end(LIMIT).await;
-        };
-        verdict.reached = true;
-        let ended = running.kill().await?;
-        drop(halt);
-        Ok(ended)
-    }
-
     /// Takes a pivot up that was left.
     async fn answer(&self, answer: Answer, verdict: &mut Verdict) -> Result<()> {
-        let ended = self.command(&[answer.verb(), "-n", self.ground.namespace()]).await?;
-        let unknown = ended.last_line().contains("not known");
-        verdict.commands.push(ended);
-        // It was left before either cluster knew of it.
-        if unknown {
-            verdict.commands.push(self.command(&["status", "-n", self.ground.namespace()]).await?);
-        }
-        Ok(())
-    }
-
-    async fn command(&self, words: &[&str]) -> Result<Ended> {
-        Running::start(self.ground.command(&self.tools, words))?.end(LIMIT).await
-    }
-
-    /// Does what the last line says, until nothing is left to do.
-    async fn follow(&self, verdict: &mut Verdict) -> Result<()> {
-        for _ in 0..STEPS {
-            if verdict.last().too_long {
-                let what =
-                    format!("`pivotctl {}` took longer than {} s", verdict.last().line, LIMIT.as_secs());
-                verdict.violations.push(Violation::new(Invariant::Ends, what));
-                return Ok(());
-            }
-            let Some(words) = verdict.last().next().filter(|words| is_unfinished(words)) else {
-                return Ok(());
-            };
-            let mut command = self.tools.pivotctl();
-            command.args(words);
-            let ended = Running::start(command)?.end(LIMIT).await?;
+        for verb in [answer.verb(), "status"] {
+            let words = [verb, "-n", self.ground.namespace()];
+            let ended = Running::start(self.ground.command(&self.tools, &words))?.end(LIMIT).await?;
             verdict.commands.push(ended);
+            // It may have been left before either cluster knew of it: then only a look at the objects tells.
+            if !verdict.last().last_line().contains("not known") {
+                break;
+            }
         }
-        verdict.violations.push(Violation::new(Invariant::Ends, format!("no end after {STEPS} commands")));
         Ok(())
     }
 
@@ -221,8 +183,9 @@ impl<'a> Lane<'a> {
         let told = commands.filter(|ended| tells_secret(&ended.stdout) || tells_secret(&ended.stderr));
         let mut told: Vec<_> =
             told.map(|ended| format!("`pivotctl {}` told a secret value", ended.line)).collect();
-        for (path, text) in files_below(self.tools.home())? {
-            if tells_secret(&text) {
+        for path in files(self.tools.home())? {
+            let bytes = fs::read(&path).map_err(Error::file(&path))?;
+            if tells_secret(&String::from_utf8_lossy(&bytes)) {
                 told.push(format!("{} holds a secret value", path.display()));
             }
         }
@@ -231,21 +194,33 @@ impl<'a> Lane<'a> {
     }
 }
 
+/// Does what the last line says, until nothing is left to do.
+pub(super) async fn follow(tools: &Tools, verdict: &mut Verdict) -> Result<()> {
+    for _ in 0..STEPS {
+        if verdict.last().too_long {
+            let what = format!("`pivotctl {}` took longer than {} s", verdict.last().line, LIMIT.as_secs());
+            verdict.violations.push(Violation::new(Invariant::Ends, what));
+            return Ok(());
+        }
+        let Some(words) = verdict.last().next().filter(|words| is_unfinished(words)) else { return Ok(()) };
+        let mut command = tools.pivotctl();
+        command.args(words);
+        let ended = Running::start(command)?.end(LIMIT).await?;
+        verdict.commands.push(ended);
+    }
+    verdict.violations.push(Violation::new(Invariant::Ends, format!("no end after {STEPS} commands")));
+    Ok(())
+}
+
 /// True for a command that carries the pivot on, or tells how.
 fn is_unfinished(words: &[&str]) -> bool {
     matches!(words.first(), Some(&("resume" | "rollback" | "finalize" | "status" | "verify")))
 }
 
-fn files_below(folder: &Path) -> Result<Vec<(std::path::PathBuf, String)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
-        let path = entry.map_err(Error::file(folder))?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            let bytes = fs::read(&path).map_err(Error::file(&path))?;
-            files.push((path, String::from_utf8_lossy(&bytes).into_owned()));
-        }
+/// Each case begins without a memory of the machine it runs on.
+fn forget_journals(home: &Path) -> Result<()> {
+    match fs::remove_dir_all(home.join(STATE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(home)(error)),
+        _ => Ok(()),
     }
-    Ok(files)
 }

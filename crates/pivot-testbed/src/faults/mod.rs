@@ -7,9 +7,11 @@
 //! After an end the same objects are used by the next case, wherever they are: a pivot may come back as well as go.
 
 mod case;
+mod disturb;
 mod draw;
 mod ground;
 mod lane;
+mod person;
 mod point;
 mod report;
 mod role;

@@ -60,6 +60,10 @@ pub(super) enum Part {
     Canary,
     /// Pauses.
     Quiesce,
+    /// The source's promise not to act again by itself.
+    Prepare,
+    /// The one commit point.
+    Commit,
     /// Chunks of the snapshot.
     Snapshot,
     /// Creates, statuses and seals.
@@ -72,7 +76,7 @@ pub(super) enum Part {
 
 impl Part {
     /// All, about in the order in which they come.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Seat,
         Self::Record,
         Self::Fence,
@@ -80,6 +84,8 @@ impl Part {
         Self::Quiesce,
         Self::Snapshot,
         Self::Stage,
+        Self::Prepare,
+        Self::Commit,
         Self::Activate,
         Self::Retire,
     ];
@@ -94,6 +100,8 @@ impl fmt::Display for Part {
             Self::Canary => "canary",
             Self::Quiesce => "quiesce",
             Self::Snapshot => "snapshot",
+            Self::Prepare => "prepare",
+            Self::Commit => "commit",
             Self::Stage => "stage",
             Self::Activate => "activate",
             Self::Retire => "retire",
@@ -145,7 +153,7 @@ pub(super) fn landmarks(role: Role, history: &[Entry]) -> Vec<Landmark> {
         };
         let nth = counts.entry((call.verb, kind.clone(), place)).or_default();
         *nth += 1;
-        committed |= says_committed(call);
+        committed |= says(call, "committed");
         let point = Point { role, verb: call.verb, kind, place, nth: *nth };
         landmarks.push(Landmark {
             part: part(&point, committed, call),
@@ -163,6 +171,8 @@ fn part(point: &Point, committed: bool, call: &Call) -> Part {
         _ if !call.query("dryRun").is_empty() => Part::Canary,
         _ if call.group == "admissionregistration.k8s.io" => Part::Fence,
         (Place::System, "Secret", _) => Part::Snapshot,
+        (Place::System, "ConfigMap", _) if says(call, "prepared") => Part::Prepare,
+        (Place::System, "ConfigMap", _) if says(call, "committed") => Part::Commit,
         (Place::System, "ConfigMap", _) => Part::Record,
         (Place::System, ..) => Part::Seat,
         _ if call.namespace == SYSTEM => Part::Seat,
@@ -188,9 +198,10 @@ fn retires(call: &Call) -> bool {
     call.verb == Verb::Delete || body.is_some_and(|body| body["metadata"].get("finalizers").is_some())
 }
 
-fn says_committed(call: &Call) -> bool {
+/// True for a record that says how far the pivot is.
+fn says(call: &Call, state: &str) -> bool {
     let text = call.body.as_ref().and_then(|body| body["data"]["record.json"].as_str());
-    text.is_some_and(|text| text.contains(r#""state": "committed""#))
+    text.is_some_and(|text| text.contains(&format!(r#""state": "{state}""#)))
 }
 
 fn mark_borders(landmarks: &mut [Landmark]) {
@@ -202,7 +213,8 @@ fn mark_borders(landmarks: &mut [Landmark]) {
         let differs = |other: Option<&Part>| other != Some(&part);
         let ends = differs(place.checked_sub(1).and_then(|before| parts.get(before)))
             || differs(parts.get(place + 1));
-        landmarks[*at].border = ends || matches!(part, Part::Record | Part::Fence);
+        landmarks[*at].border =
+            ends || matches!(part, Part::Record | Part::Fence | Part::Prepare | Part::Commit);
     }
     if let Some(canary) = landmarks.iter_mut().find(|landmark| landmark.part == Part::Canary) {
         canary.border = true;
@@ -210,11 +222,11 @@ fn mark_borders(landmarks: &mut [Landmark]) {
 }
 
 /// The landmarks of a first pivot and of a later one together.
-pub(super) fn united(first: Vec<Landmark>, later: Vec<Landmark>) -> Vec<Landmark> {
+pub(super) fn united(first: Vec<Landmark>, later: &[Landmark]) -> Vec<Landmark> {
     let has = |all: &[Landmark], point: &Point| all.iter().any(|landmark| landmark.point == *point);
     let more: Vec<_> = later.iter().filter(|landmark| !has(&first, &landmark.point)).cloned().collect();
     let first = first.into_iter().map(|landmark| {
-        let first_only = !has(&later, &landmark.point);
+        let first_only = !has(later, &landmark.point);
         Landmark { first_only, ..landmark }
     });
     first.chain(more).collect()

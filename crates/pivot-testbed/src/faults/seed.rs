@@ -11,7 +11,7 @@ impl Seed {
     }
 
     /// The next number.
-    pub(super) fn draw(&mut self) -> u64 {
+    fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,11 +19,16 @@ impl Seed {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number from zero up to one less than `bound`, which is not zero.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        usize::try_from(self.draw() % bound).unwrap_or(0)
+    }
+
     /// Brings a list into another order.
     pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
         for end in (1..list.len()).rev() {
-            let bound = u64::try_from(end + 1).unwrap_or(u64::MAX);
-            let at = usize::try_from(self.draw() % bound).unwrap_or(0);
+            let at = self.below(end + 1);
             list.swap(end, at);
         }
     }

@@ -60,17 +60,17 @@ pub async fn run(
         let landmarks = lanes[0].landmarks(fence).await?;
         writes.note(fence, &landmarks);
         cases.extend(draw::kills(fence, &landmarks, &mut seed));
+        cases.extend(draw::troubles(fence, &landmarks, &mut seed));
     }
     if let Some(only) = &plan.only {
         cases.retain(|(_, case)| case.to_string().contains(only));
     }
-    let cases = match plan.sample {
-        Some(count) => draw::sample(cases, count, &mut seed),
-        None => {
-            let mut cases: Vec<Case> = cases.into_iter().map(|(_, case)| case).collect();
-            draw::order(&mut cases);
-            cases
-        }
+    let cases = if let Some(count) = plan.sample {
+        draw::sample(cases, count, &mut seed)
+    } else {
+        let mut cases: Vec<Case> = cases.into_iter().map(|(_, case)| case).collect();
+        draw::order(&mut cases);
+        cases
     };
     tell(News::Chosen { writes: &writes, cases: cases.len() });
     let queue = Mutex::new(VecDeque::from(cases));

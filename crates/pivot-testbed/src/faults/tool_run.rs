@@ -3,9 +3,13 @@
 use std::{io, pin::pin, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::{process::Command, task::JoinHandle, time::timeout};
+use tokio::{
+    process::Command,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
-use crate::{Error, Result};
+use crate::{Error, Result, plane::stands_still};
 
 /// What begins the one next command on the last line.
 const NEXT: &str = "next: ";
@@ -56,6 +60,14 @@ impl Running {
         pid.map(|pid| kill_process(pid, signal).ok());
     }
 
+    /// Stops it without ending it, and waits until all its threads stand still: the signal takes a moment to reach them.
+    pub(super) async fn stop(&self) {
+        self.signal(Signal::STOP);
+        while !stands_still(self.pid) && !self.output.is_finished() {
+            sleep(LOOK).await;
+        }
+    }
+
     /// Kills it, and waits until it is gone.
     pub(super) async fn kill(self) -> Result<Ended> {
         self.signal(Signal::KILL);
@@ -80,12 +92,11 @@ impl Running {
     pub(super) async fn end(mut self, limit: Duration) -> Result<Ended> {
         let over = timeout(limit, &mut self.output).await;
         let too_long = over.is_err();
-        let output = match over {
-            Ok(output) => output,
-            Err(_) => {
-                self.signal(Signal::KILL);
-                (&mut self.output).await
-            }
+        let output = if let Ok(output) = over {
+            output
+        } else {
+            self.signal(Signal::KILL);
+            (&mut self.output).await
         };
         let spawned = |source| Error::Spawn { program: "pivotctl".into(), source };
         let output = output.map_err(io::Error::other).and_then(|output| output).map_err(spawned)?;
@@ -108,6 +119,11 @@ impl Drop for Running {
 }
 
 impl Ended {
+    /// True if a signal ended it.
+    pub(super) fn was_killed(&self) -> bool {
+        self.code.is_none()
+    }
+
     /// The last line on standard error: which side is active, and the next command.
     pub fn last_line(&self) -> &str {
         self.stderr.trim_end().lines().last().unwrap_or_default()

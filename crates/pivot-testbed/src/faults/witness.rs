@@ -102,8 +102,8 @@ pub struct Violation {
 
 impl Violation {
     /// A broken promise.
-    pub fn new(invariant: Invariant, what: impl ToString) -> Self {
-        Self { invariant, what: what.to_string() }
+    pub fn new(invariant: Invariant, what: impl Into<String>) -> Self {
+        Self { invariant, what: what.into() }
     }
 }
 
@@ -151,8 +151,6 @@ pub(super) struct Witness<'a> {
     pub namespace: &'a str,
     /// What moves.
     pub moved: &'a BTreeSet<Key>,
-    /// What a person wrote so late that the source may have kept it.
-    pub late: &'a BTreeSet<Key>,
     /// Whether the pivot got as far as to write a record.
     pub is_recorded: bool,
     /// Whether an API server was restarted, which then writes objects of its own.
@@ -188,7 +186,7 @@ impl Witness<'_> {
                     Invariant::Content,
                     differences.iter().map(|difference| format!("target: {difference}")).collect(),
                 );
-                let left = self.moved_in(&after.source).filter(|key| !self.late.contains(key));
+                let left = self.moved_in(&after.source);
                 note(Invariant::Set, left.iter().map(|(key, _)| format!("source still has {key}")).collect());
             }
         }
@@ -335,12 +333,10 @@ mod tests {
     fn broken(after: &Look, terminal: Terminal) -> Vec<Invariant> {
         let before = before();
         let moved = BTreeSet::from([Key::of(&object("Secret", NAMESPACE, "moves", "")).unwrap()]);
-        let late = BTreeSet::new();
         let witness = Witness {
             before: &before,
             namespace: NAMESPACE,
             moved: &moved,
-            late: &late,
             is_recorded: true,
             restarted: false,
         };

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::Result;
 
+/// The folder of etcd's data, in the plane's own.
+pub(super) const STORE: &str = "etcd";
+
 /// The files the API server reads and, in part, the controller manager too.
 pub(super) struct ApiServerFiles {
     authority: PathBuf,
@@ -51,7 +54,7 @@ fn flag(name: &str, value: impl AsRef<OsStr>) -> OsString {
 pub(super) fn etcd(dir: &Path, port: u16, options: &PlaneOptions) -> Vec<OsString> {
     let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
     let mut args = vec![
-        flag("data-dir", dir.join("etcd")),
+        flag("data-dir", dir.join(STORE)),
         flag("listen-client-urls", &address),
         flag("advertise-client-urls", &address),
         // One member talks to no peer; any port will do.

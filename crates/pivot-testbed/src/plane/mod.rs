@@ -8,7 +8,7 @@ mod port;
 mod process;
 
 use std::{
-    fmt,
+    fmt, fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,6 +21,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+pub(crate) use self::process::stands_still;
 pub use self::{
     certs::{Authority, Identity},
     pair::Pair,
@@ -295,6 +296,36 @@ impl Plane {
         self.process(component)?.signal(Signal::CONT)
     }
 
+    /// Copies what the store has on its disk at this moment into an empty folder.
+    pub fn back_up(&self, to: &Path) -> Result<()> {
+        self.etcd.stop()?;
+        let copied = copy_folder(&self.store(), to);
+        self.thaw(Component::Etcd)?;
+        copied
+    }
+
+    /// Ends every component, puts a backup in the place of what the store has, and starts them again: whatever was written since
+    /// the backup is forgotten.
+    pub async fn restore(&self, backup: &Path) -> Result<()> {
+        for process in [self.controller_manager.as_ref(), Some(&self.api_server), Some(&self.etcd)] {
+            process.into_iter().for_each(Process::kill);
+        }
+        let store = self.store();
+        fs::remove_dir_all(&store).map_err(Error::file(&store))?;
+        copy_folder(backup, &store)?;
+        self.restart(Component::Etcd).await?;
+        self.restart(Component::ApiServer).await?;
+        match &self.controller_manager {
+            Some(_) => self.restart(Component::ControllerManager).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Where the store has its data.
+    fn store(&self) -> PathBuf {
+        self.folder.path().join(arguments::STORE)
+    }
+
     /// The process ids of the components that run.
     pub fn pids(&self) -> Vec<u32> {
         let processes = [Some(&self.etcd), Some(&self.api_server), self.controller_manager.as_ref()];
@@ -363,4 +394,18 @@ impl Plane {
             sleep(POLL).await;
         }
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(Error::file(to))?;
+    for entry in fs::read_dir(from).map_err(Error::file(from))? {
+        let entry = entry.map_err(Error::file(from))?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy).map_err(Error::file(&path))?;
+        }
+    }
+    Ok(())
 }

@@ -31,7 +31,7 @@ const STOP_LOOKS: u32 = 2_000;
 const STOP_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// True where every thread is in state `T` (proc_pid_stat(5): the state follows the name, which is in parentheses).
-fn stands_still(pid: u32) -> bool {
+pub(crate) fn stands_still(pid: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     threads.flatten().all(|thread| {
         let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();

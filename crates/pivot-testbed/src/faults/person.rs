@@ -1,0 +1,224 @@
+//! A person who writes to a cluster while a pivot is under way, and what has to become of that.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::{
+    ground::{Ground, Look},
+    role::Role,
+    witness::{Invariant, Terminal, Violation},
+};
+use crate::{Error, Result, client::Patch, dump::Key, kind::Gvk};
+
+/// A label that nothing else sets.
+const LABEL: &str = "faults.example/person";
+/// A Secret that moves, and that nothing owns.
+const SECRET: &str = "test1-proxy";
+/// A host that moves.
+const HOST: &str = "test1-free-0";
+/// A host of the person's own.
+const OWN_HOST: &str = "persons-host";
+const MANAGER: &str = "kubectl-edit";
+
+/// What a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Deed {
+    /// Labels an object that moves.
+    Edit(Role),
+    /// Creates one: in the source a host that is to move along, in the target one that bears the name of an object that moves.
+    Create(Role),
+    /// Deletes one.
+    Delete(Role),
+    /// Lets the target take no more Secrets.
+    Quota,
+}
+
+impl Deed {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Edit(Role::Source),
+        Self::Create(Role::Source),
+        Self::Delete(Role::Source),
+        Self::Edit(Role::Target),
+        Self::Create(Role::Target),
+        Self::Delete(Role::Target),
+        Self::Quota,
+    ];
+
+    pub(super) fn role(self) -> Role {
+        match self {
+            Self::Edit(role) | Self::Create(role) | Self::Delete(role) => role,
+            Self::Quota => Role::Target,
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edit(role) => write!(f, "edits in the {role}"),
+            Self::Create(role) => write!(f, "creates in the {role}"),
+            Self::Delete(role) => write!(f, "deletes in the {role}"),
+            Self::Quota => f.write_str("sets a quota in the target"),
+        }
+    }
+}
+
+/// A deed that an API server accepted.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    deed: Deed,
+    key: Key,
+    /// Of what was created.
+    uid: Value,
+    /// Whether the pivot was decided by then.
+    decided: bool,
+}
+
+/// Does it, past the proxies. `None` if the API server refused, or if there was nothing to do it to.
+pub(super) async fn act(ground: &Ground, deed: Deed, decided: bool) -> Result<Option<Done>> {
+    let client = &ground.bank(deed.role()).client;
+    let namespace = ground.namespace();
+    let there = Some(namespace);
+    let secret = Key::new(Gvk::SECRET, namespace, SECRET);
+    let (key, answer) = match deed {
+        Deed::Edit(_) => {
+            let patch = json!({"metadata": {"labels": {LABEL: "edited"}}});
+            (secret, client.patch(Gvk::SECRET, there, SECRET, Patch::Merge, &patch, MANAGER).await)
+        }
+        Deed::Create(Role::Source) => {
+            let key = Key::new(Gvk::BARE_METAL_HOST, namespace, OWN_HOST);
+            (key, create_host(ground).await)
+        }
+        Deed::Create(Role::Target) => {
+            let object = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                "metadata": {"name": SECRET, "namespace": namespace}});
+            (secret, client.create(&object, MANAGER).await)
+        }
+        Deed::Delete(_) => {
+            let present = client.get(Gvk::SECRET, there, SECRET).await?;
+            let deleted = client.delete(Gvk::SECRET, there, SECRET).await;
+            match present {
+                Some(object) => (secret, deleted.map(|()| object)),
+                None => return Ok(None),
+            }
+        }
+        Deed::Quota => {
+            let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota",
+                "metadata": {"name": "persons-quota", "namespace": namespace},
+                "spec": {"hard": {"count/secrets": "5"}}});
+            (Key::new(Gvk::RESOURCE_QUOTA, namespace, "persons-quota"), client.create(&quota, MANAGER).await)
+        }
+    };
+    match answer {
+        Ok(object) => Ok(Some(Done { deed, key, uid: object["metadata"]["uid"].clone(), decided })),
+        Err(error) if is_refusal(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A host like the free one, with its status.
+async fn create_host(ground: &Ground) -> Result<Value> {
+    let client = &ground.bank(Role::Source).client;
+    let like = client.get(Gvk::BARE_METAL_HOST, Some(ground.namespace()), HOST).await?;
+    let like = like.ok_or(Error::Malformed("the free host"))?;
+    let host = json!({
+        "apiVersion": Gvk::BARE_METAL_HOST.api_version(),
+        "kind": Gvk::BARE_METAL_HOST.kind,
+        "metadata": {"name": OWN_HOST, "namespace": ground.namespace()},
+        "spec": {"online": false, "bootMACAddress": "52:54:00:ff:ff:01"},
+        "status": like["status"],
+    });
+    client.create_with_status(&host, MANAGER).await
+}
+
+/// True where a request was refused because of what it asks for.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.code(), Some(400..=422))
+}
+
+impl Done {
+    /// What is wrong with what became of the deed. What is right about it is taken out of both looks: the rest is to be as if
+    /// nobody had done anything.
+    pub(super) fn settle(&self, before: &mut Look, after: &mut Look, terminal: Terminal) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let key = &self.key;
+        match self.deed {
+            Deed::Edit(Role::Source) => {
+                let kept = is_labelled(after.source.get(key));
+                if !kept && !is_labelled(after.of(terminal.active()).get(key)) {
+                    violations.push(Violation::new(Invariant::Content, format!("the edit of {key} is lost")));
+                }
+                if kept && terminal == Terminal::B {
+                    after.source.remove(key);
+                }
+                for look in [before, after] {
+                    unlabel(look, key);
+                }
+            }
+            Deed::Create(Role::Source) => {
+                let came = [after.source.remove(key), after.target.remove(key)];
+                if !came.iter().flatten().count().eq(&1) {
+                    let found = came.iter().flatten().count();
+                    violations.push(Violation::new(Invariant::Set, format!("{key} is there {found} times")));
+                }
+            }
+            Deed::Delete(Role::Source) => {
+                after.source.remove(key).into_iter().for_each(|_| {
+                    violations.push(Violation::new(Invariant::Set, format!("{key} is back in the source")));
+                });
+                before.source.remove(key);
+                // Once the pivot is decided, the source is no longer where things are deleted.
+                let stays = terminal == Terminal::B && after.target.remove(key).is_some();
+                if stays && !self.decided {
+                    violations.push(Violation::new(Invariant::Set, format!("{key} is back in the target")));
+                }
+            }
+            Deed::Create(Role::Target) => {
+                let survives =
+                    after.target.get(key).is_some_and(|object| object["metadata"]["uid"] == self.uid);
+                if !survives {
+                    violations.push(Violation::new(Invariant::Bystanders, format!("{key} was overwritten")));
+                } else if terminal == Terminal::A {
+                    after.target.remove(key);
+                }
+            }
+            Deed::Edit(Role::Target) => {
+                for look in [before, after] {
+                    unlabel(look, key);
+                }
+            }
+            Deed::Delete(Role::Target) => {
+                if self.decided && after.target.get(key).is_none() {
+                    before.source.remove(key);
+                }
+            }
+            Deed::Quota => {
+                if after.target.remove(key).is_none() {
+                    violations.push(Violation::new(Invariant::Bystanders, format!("{key} is gone")));
+                }
+            }
+        }
+        violations
+    }
+}
+
+fn is_labelled(object: Option<&Value>) -> bool {
+    object.is_some_and(|object| object["metadata"]["labels"][LABEL] == "edited")
+}
+
+fn unlabel(look: &mut Look, key: &Key) {
+    for dump in [&mut look.source, &mut look.target] {
+        if let Some(mut object) = dump.remove(key) {
+            if let Some(metadata) = object["metadata"].as_object_mut()
+                && let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut)
+            {
+                labels.remove(LABEL);
+                if labels.is_empty() {
+                    metadata.remove("labels");
+                }
+            }
+            dump.insert(object);
+        }
+    }
+}
