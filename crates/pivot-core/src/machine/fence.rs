@@ -148,7 +148,6 @@ impl Machine {
 
     /// The steps that bring the policy up to date.
     fn policy(&mut self, side: Side) -> Vec<Step> {
-        let left = self.fences.get(side).clone();
         let (id, token) = (self.options.pivot_id.as_str(), self.options.token.as_str());
         let left = self.fences.sides.get(&side).map(|fence| &fence.left);
         let (policy, binding) = match left {
