@@ -63,6 +63,7 @@ pub struct Waiting {
     pub at_most: Duration,
 }
 
+/// What is waited for.
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { side, cluster, holder, pivot, at_most } = self;
@@ -70,7 +71,7 @@ impl fmt::Display for Waiting {
         let seconds = at_most.as_secs_f32().ceil();
         write!(
             f,
-            "the {side} {cluster} is in the hands of {holder}{pivot}; waiting {seconds} s for a sign of life"
+            "a sign of life of {holder}{pivot}, in whose hands the {side} {cluster} is (at most {seconds} s)"
         )
     }
 }

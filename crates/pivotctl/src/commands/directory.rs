@@ -8,7 +8,7 @@ use pivot::event::Event;
 use pivot_core::record::FenceMode;
 
 use super::r#move::{MoveArgs, dry_run};
-use super::{Session, Verb, carry_out, pivot_id, refuse};
+use super::{Session, Verb, carry_out, ending, pivot_id, refuse};
 use crate::driver::driver;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -72,7 +72,7 @@ pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> R
     reporter.end(&end, exit);
     let timeline = reporter.timeline().clone();
     drop(reporter);
-    if let Some(error) = carry_out::explained(&end, &timeline) {
+    if let Some(error) = ending::explained(&end, &timeline) {
         error.print(session.printer);
     }
     session.printer.note(last_line::after_import(&end, &name, repeat.line(), resume.line()));

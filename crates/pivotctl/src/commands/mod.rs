@@ -4,6 +4,7 @@ mod carry_out;
 pub(crate) mod check;
 pub(crate) mod completion;
 mod directory;
+mod ending;
 pub(crate) mod finalize;
 pub(crate) mod history;
 pub(crate) mod r#move;

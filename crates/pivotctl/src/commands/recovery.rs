@@ -1,17 +1,15 @@
 //! A pivot that somebody left, taken up again: what `resume`, `rollback` and `finalize` share.
 
-use std::time::Duration;
-
-use pivot::cluster::Cluster;
 use pivot::event::Event;
-use pivot::memory::remember;
 use pivot::recover::{Dead, Ended, RecoverError, RecoverOptions, Recovered, recover};
 use pivot::run::{OnFailure, PATIENCE};
-use pivot::status::{IsDead, StatusReport};
-use pivot_core::machine::{End, Retire};
+use pivot::status::StatusReport;
+use pivot_core::machine::Retire;
+use pivot_core::plan::Origin;
 use pivot_core::record::outlook::Acting;
 use pivot_core::record::{NoCourse, PivotRecord, Verb as Way};
 
+use super::ending::Ending;
 use super::r#move::MoveOutput;
 use super::session::{CONCURRENCY, DEFAULT_WAIT};
 use super::{Session, Verb, carry_out, standing};
@@ -19,8 +17,7 @@ use crate::args::{SilenceArgs, WaitLimit};
 use crate::driver::driver;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::ui::last_line::{self, Commands, Sides};
-use crate::ui::reporter::Reporter;
+use crate::ui::last_line::{self, Sides};
 
 /// Flags of every verb that takes a pivot up again.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,7 +69,15 @@ pub(super) async fn take_up(session: &Session, args: &RecoverArgs, wish: Wish) -
     let taken_up = Box::pin(recover(sides.0, sides.1, options, interrupt, &mut tell)).await;
     match taken_up {
         Ok(Recovered { record, end: Ended::Now(end) }) => {
-            Ok(tell_end(session, reporter, wish, &record, &end))
+            let retire = if wish == Wish::Finalize { Retire::Delete } else { record.terms.retire };
+            let again = standing::take_up(session, Verb::Move, false).of_terms(&record.terms);
+            let ending = Ending {
+                end: &end,
+                names: Sides { source: &record.source.name, target: &record.target.name },
+                retire,
+                again: (wish != Wish::Rollback).then_some(again),
+            };
+            Ok(ending.tell(session, reporter, (source.as_ref(), target.as_ref())).await)
         }
         Ok(Recovered { record, end: Ended::Before { finished } }) => {
             reporter.ended_before(&record.id, finished);
@@ -81,7 +86,7 @@ pub(super) async fn take_up(session: &Session, args: &RecoverArgs, wish: Wish) -
             Ok(Exit::Done)
         }
         Err(error) => {
-            let report = recorded(session, source.as_ref(), target.as_ref()).await;
+            let report = standing::recorded(session, source.as_ref(), target.as_ref()).await;
             let error = explain(session, args, &error, &report);
             reporter.error(&error);
             drop(reporter);
@@ -113,40 +118,6 @@ fn options(session: &Session, args: &RecoverArgs, wish: Wish) -> RecoverOptions 
     }
 }
 
-/// What the clusters remember, once more: what is told of them must hold now.
-async fn recorded(session: &Session, source: Option<&Cluster>, target: Option<&Cluster>) -> StatusReport {
-    let memory = remember(source, target, Duration::ZERO).await;
-    let driver = driver(&session.environment);
-    StatusReport::of_records(&memory, IsDead(&*driver.is_dead))
-}
-
-fn tell_end(session: &Session, mut reporter: Reporter, wish: Wish, record: &PivotRecord, end: &End) -> Exit {
-    let undone = wish == Wish::Rollback && matches!(end, End::RolledBack { .. });
-    let exit = if undone { Exit::Done } else { Exit::Pivot(end.exit_code()) };
-    reporter.end(end, exit);
-    let timeline = reporter.timeline().clone();
-    drop(reporter);
-    if let Some(error) = carry_out::explained(end, &timeline).filter(|_| !undone) {
-        error.print(session.printer);
-    }
-    if let Some(gap) = timeline.gap().filter(|_| matches!(end, End::Done { .. })) {
-        session.printer.note(gap);
-    }
-    let next = |verb| standing::take_up(session, verb, false);
-    let again = next(Verb::Move).of_terms(&record.terms);
-    let (resume, finalize) = (next(Verb::Resume), next(Verb::Finalize));
-    let commands = Commands {
-        again: (!undone).then_some(again.line()),
-        resume: resume.line(),
-        finalize: finalize.line(),
-    };
-    let retire = if wish == Wish::Finalize { Retire::Delete } else { record.terms.retire };
-    let left = carry_out::left(end, retire, &timeline);
-    let sides = Sides { source: &record.source.name, target: &record.target.name };
-    session.printer.note(last_line::after(end, sides, left, commands));
-    exit
-}
-
 fn ended_before(session: &Session, record: &PivotRecord, finished: bool) -> String {
     let (source, target) = (&record.source.name, Some(record.target.name.as_str()));
     if !finished {
@@ -174,6 +145,10 @@ fn explain(
         RecoverError::NoCourse { reason: NoCourse::Decided, .. } => {
             let reverse = session.on_exchanged_clusters(Verb::Move);
             let reverse = match &report.pivot {
+                Some(pivot) if pivot.origin == Origin::Directory => {
+                    return told
+                        .hinted("the directory is as it was; what it brought can be moved on, or deleted");
+                }
                 Some(pivot) => reverse.of_terms(&pivot.terms),
                 None => reverse,
             };

@@ -1,11 +1,17 @@
 //! Where things stand by what the clusters tell, as a last line.
 
-use pivot::status::{DriverStatus, SideStatus, StatusReport};
+use std::time::Duration;
+
+use pivot::cluster::Cluster;
+use pivot::memory::remember;
+use pivot::status::{DriverStatus, IsDead, SideStatus, StatusReport};
+use pivot_core::plan::Origin;
 use pivot_core::record::Standing;
 use pivot_core::record::outlook::{Acting, Next};
 
 use super::next::NextCommand;
 use super::{Session, Verb};
+use crate::driver::driver;
 use crate::report::age::Age;
 use crate::ui::last_line;
 
@@ -19,6 +25,22 @@ pub(super) fn last_line(session: &Session, report: &StatusReport) -> String {
         Some(next) => format!("{active}; {}", last_line::next(next.line())),
         None => active,
     }
+}
+
+/// What the clusters remember now.
+pub(super) async fn recorded(
+    session: &Session,
+    source: Option<&Cluster>,
+    target: Option<&Cluster>,
+) -> StatusReport {
+    let memory = Box::pin(remember(source, target, Duration::ZERO)).await;
+    let driver = driver(&session.environment);
+    StatusReport::of_records(&memory, IsDead(&*driver.is_dead))
+}
+
+/// True where both sides answered.
+pub(super) fn is_whole(report: &StatusReport) -> bool {
+    report.source.id.is_some() && report.target.as_ref().is_some_and(|target| target.id.is_some())
 }
 
 fn active(report: &StatusReport) -> String {
@@ -78,8 +100,11 @@ fn next(session: &Session, report: &StatusReport) -> Option<NextCommand> {
         Next::Resume => Verb::Resume,
         Next::Finalize => Verb::Finalize,
     };
-    let backwards = report.pivot.as_ref().is_some_and(|pivot| pivot.backwards);
-    Some(take_up(session, verb, backwards))
+    let Some(pivot) = &report.pivot else { return Some(session.on_clusters(verb)) };
+    if pivot.origin == Origin::Directory {
+        return Some(session.on_target(verb));
+    }
+    Some(take_up(session, verb, pivot.backwards))
 }
 
 /// A command for a pivot that the records know. Where it leads the other way round, so do its flags.

@@ -1,6 +1,7 @@
 //! Where things stand, for people.
 
 use pivot::status::{DriverStatus, RecordedPivot, SideStatus, StatusReport};
+use pivot_core::plan::Origin;
 use pivot_core::record::{FenceMode, Standing, State};
 
 use super::age::Age;
@@ -74,7 +75,7 @@ fn recorded(text: &mut String, pivot: &RecordedPivot, source: &SideStatus, targe
     let RecordedPivot { id, from, to, phase, .. } = pivot;
     let how = if is_open(pivot) { format!("stands in phase {phase}") } else { "has ended".to_owned() };
     append(text, format_args!("{HEADING}Pivot{HEADING:#}   {id} from {from} to {to} {how}"));
-    if pivot.backwards {
+    if pivot.backwards && pivot.origin == Origin::Cluster {
         text.push_str(" (from the target to the source named here)");
     }
     let state = |state: Option<State>, side: Option<&SideStatus>| match state {
@@ -120,7 +121,6 @@ mod tests {
 
     use pivot::status::{Content, PivotStatus};
     use pivot_core::machine::Phase;
-    use pivot_core::plan::Origin;
     use pivot_core::record::Terms;
     use pivot_core::record::outlook::{Acting, Next};
 

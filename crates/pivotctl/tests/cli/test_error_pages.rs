@@ -9,7 +9,7 @@ const SOURCES: [&str; 7] = [
     "src/error.rs",
     "src/error/recover.rs",
     "src/main.rs",
-    "src/commands/carry_out.rs",
+    "src/commands/ending.rs",
     "src/commands/move.rs",
     "src/commands/saved_plan.rs",
     "src/commands/session.rs",
