@@ -177,7 +177,7 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Stage if self.rollback.is_none() => self.staged_all(),
+            Phase::PreCopy | Phase::Stage if self.rollback.is_none() => self.staged_all(),
             Phase::Retire if self.rollback.is_none() => {
                 let removed = self.removal().total() - self.kept.len();
                 self.advance(format!("{removed} objects removed from the source"));
