@@ -10,6 +10,9 @@ pub const PREFIX: &str = "pivot.metal3.io/";
 pub const PIVOT_ID: &str = "pivot.metal3.io/id";
 /// Provenance: uid of the object in the source.
 pub const SOURCE_UID: &str = "pivot.metal3.io/source-uid";
+/// Provenance: what the object was in the source when it was staged. Its revision; a digest of a kind that we pause, which makes
+/// revisions too.
+pub const SOURCE_VERSION: &str = "pivot.metal3.io/source-version";
 /// PivotedReady: the object is complete in the target (spec, links, status). Its value is the pivot's id.
 pub const PIVOTED_READY: &str = "pivot.metal3.io/pivoted-ready";
 

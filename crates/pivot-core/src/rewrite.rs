@@ -28,9 +28,9 @@ pub struct Staging<'a> {
 }
 
 impl Staging<'_> {
-    /// Body of the create request. Pausable objects come paused; with `sealed` the object is declared complete at once,
-    /// which is right only where nothing is left to write.
-    pub fn create_body(&self, sealed: bool) -> Value {
+    /// Body of the create request. Pausable objects come paused; `version` is what the object was in the source; with `sealed` it
+    /// is declared complete at once, which is right only where nothing is left to write.
+    pub fn create_body(&self, version: &str, sealed: bool) -> Value {
         let mut body = self.source.value().clone();
         strip_server_fields(&mut body);
         if self.status_apart
@@ -47,6 +47,7 @@ impl Staging<'_> {
         let annotations = &mut body["metadata"]["annotations"];
         annotations[marks::PIVOT_ID] = self.pivot_id.into();
         annotations[marks::SOURCE_UID] = self.source.uid().0.into();
+        annotations[marks::SOURCE_VERSION] = version.into();
         if sealed {
             annotations[marks::PIVOTED_READY] = self.pivot_id.into();
         }
@@ -197,13 +198,14 @@ mod tests {
     fn a_created_object_is_paused_marked_and_owned_by_live_uids() {
         let (source, deferred) = (object(), BTreeSet::new());
         let owners = HashMap::from([(Uid("s-a".into()), Uid("t-a".into()))]);
-        let body = staging(&source, &owners, &deferred).create_body(false);
+        let body = staging(&source, &owners, &deferred).create_body("9", false);
         assert_eq!(
             body,
             json!({
                 "apiVersion": "metal3.io/v1alpha1", "kind": "BareMetalHost",
                 "metadata": {"name": "h", "namespace": "m", "finalizers": ["f"],
                     "annotations": {"mine": "kept", "pivot.metal3.io/id": "p1", "pivot.metal3.io/source-uid": "s-h",
+                        "pivot.metal3.io/source-version": "9",
                         "baremetalhost.metal3.io/paused": "pivot.metal3.io/p1"},
                     "ownerReferences": [{"apiVersion": "a/v1", "kind": "A", "name": "a", "uid": "t-a", "controller": true}]},
                 "spec": {"online": true},
@@ -216,7 +218,7 @@ mod tests {
         let mut value = object().into_value();
         value["metadata"]["annotations"]["baremetalhost.metal3.io/paused"] = "mine".into();
         let (source, owners, deferred) = (Manifest::new(value), HashMap::new(), BTreeSet::new());
-        let body = staging(&source, &owners, &deferred).create_body(true);
+        let body = staging(&source, &owners, &deferred).create_body("9", true);
         assert_eq!(body["metadata"]["annotations"]["baremetalhost.metal3.io/paused"], "mine");
         assert_eq!(body["metadata"]["annotations"][marks::PIVOTED_READY], "p1");
     }
@@ -244,7 +246,7 @@ mod tests {
         let uids = |value: &Value| -> Vec<String> {
             value.as_array().unwrap().iter().map(|o| o["uid"].as_str().unwrap().to_owned()).collect()
         };
-        assert_eq!(uids(&staging.create_body(false)["metadata"]["ownerReferences"]), ["t-a"]);
+        assert_eq!(uids(&staging.create_body("9", false)["metadata"]["ownerReferences"]), ["t-a"]);
         assert_eq!(uids(&staging.seal_patch("1")["metadata"]["ownerReferences"]), ["t-a", "t-b"]);
     }
 

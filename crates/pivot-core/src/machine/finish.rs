@@ -61,7 +61,8 @@ impl Machine {
 
     pub(super) fn closed(&mut self) {
         let count = |action| self.blueprint.with(action).count();
-        self.end = Some(End::Done { moved: count(Action::Move), copied: count(Action::Copy) });
+        let moved = count(Action::Move) + self.moved_before;
+        self.end = Some(End::Done { moved, copied: count(Action::Copy) });
     }
 
     /// Turns a failure into its consequence once nothing is under way.

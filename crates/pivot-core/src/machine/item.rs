@@ -48,13 +48,13 @@ impl Machine {
 
     pub(super) fn create_write(&self, index: usize) -> Write {
         let staging = self.staging(&self.stage.items[index]);
-        let body = staging.create_body(!staging.needs_seal());
+        let body = staging.create_body(&self.source_version(index), !staging.needs_seal());
         self.item_write(index, Op::Create { body, manager: self.managers(index).main })
     }
 
     pub(super) fn replace_write(&self, index: usize) -> Write {
         let staging = self.staging(&self.stage.items[index]);
-        let mut body = staging.create_body(!staging.needs_seal());
+        let mut body = staging.create_body(&self.source_version(index), !staging.needs_seal());
         body["metadata"]["resourceVersion"] = self.target_version(index).into();
         self.item_write(index, Op::Replace { body, manager: self.managers(index).main })
     }
@@ -219,10 +219,12 @@ impl Machine {
                 self.is_ready(index);
             }
             // Created by the request of which the answer was lost.
-            Ok(false) => {
+            Ok(false) if self.is_current(index, found) => {
                 self.written(index, Revision::of(found));
                 self.after_body(index);
             }
+            // By one that was sent long ago.
+            Ok(false) => self.again(Step::Replace(index), tries),
             Err(cause) => self.fail(cause),
         }
     }

@@ -147,6 +147,8 @@ pub struct Machine {
     rollback: Option<Rollback>,
     kept: Vec<String>,
     committed: Option<Committed>,
+    /// Objects that an earlier run has moved, of which this one knows no more.
+    moved_before: usize,
     /// True from where the target may act.
     open: bool,
     waited: Duration,
@@ -207,6 +209,7 @@ impl Machine {
             rollback: None,
             kept: Vec::new(),
             committed: None,
+            moved_before: 0,
             open: false,
             waited: Duration::ZERO,
             pending: 0,

@@ -40,6 +40,8 @@ impl Machine {
             }
             Course::Close => {
                 machine.phase = Phase::Retire;
+                let mark = past.target.record.as_ref().and_then(|(record, _)| record.snapshot.as_ref());
+                machine.moved_before = mark.map_or(0, |mark| mark.objects);
                 machine.close();
             }
             Course::Back { target } => {

@@ -17,6 +17,7 @@ use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::cannot_stay;
 use crate::content::{FieldDifference, comparable, differences};
+use crate::digest::Digest;
 use crate::inventory::{Inventory, ObjectId};
 use crate::kind::GroupKind;
 use crate::marks;
@@ -289,12 +290,32 @@ impl Machine {
         }
         let source_uid = source.uid();
         let complete = !ours
-            || (marks::is_ready(existing, &self.options.pivot_id) && self.losses(index, existing).is_empty());
+            || (marks::is_ready(existing, &self.options.pivot_id)
+                && self.is_current(index, existing)
+                && self.losses(index, existing).is_empty());
         self.stage.owners.insert(source_uid, existing.uid());
         let item = &mut self.stage.items[index];
         item.foreign = !ours;
         item.target = Some(Revision::of(existing));
         Ok(complete)
+    }
+
+    /// What the object is in the source, for comparison with what it was when it was staged: a field that is gone since is in the
+    /// target only, like one that the target's server adds by itself. Whether we have paused it makes no difference.
+    pub(super) fn source_version(&self, index: usize) -> String {
+        let item = &self.stage.items[index];
+        let source = &self.blueprint.object(item.id).manifest;
+        let Some(field) = PauseField::of(&item.key.kind) else { return source.resource_version().to_owned() };
+        let mut content = comparable(source, self.settled_generation(item));
+        if !field.is_paused(&field.read(source)) {
+            field.write(&mut content, &field.paused(&self.options.pivot_id));
+        }
+        Digest::of(content.to_string().as_bytes()).to_string()
+    }
+
+    /// True where the body of an object in the target was made of what the source says now.
+    pub(super) fn is_current(&self, index: usize, existing: &Manifest) -> bool {
+        existing.annotation(marks::SOURCE_VERSION) == Some(self.source_version(index).as_str())
     }
 
     /// Where an object in the target differs from what was to be staged.

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pivot::cluster::{Cluster, ClusterConfig};
-use pivot::directory::{self, DirectoryError, Exported};
+use pivot::directory::{self, DirectoryError, Exported, Import};
+use pivot::coordinator::{Identity, LeaseTimes};
 use pivot::event::Event;
+use pivot::run::Driver;
 use pivot::survey::Options;
 use pivot_core::bundle::MANIFEST_FILE;
 use pivot_core::link::LinkRules;
@@ -24,6 +27,7 @@ use pivot_testbed::plane::{Pair, Plane};
 use pivot_testbed::unique_name;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::content::contents;
@@ -34,7 +38,12 @@ pub(crate) struct Desk {
     pub(crate) source: PlaneClient,
     pub(crate) target: PlaneClient,
     directory: TempDir,
+    /// How imports keep others from acting.
+    pub(crate) fence: FenceMode,
 }
+
+/// The target takes part in one pivot at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Desk {
     /// With the small fixture in each of some namespaces of the source.
@@ -47,7 +56,7 @@ impl Desk {
         }
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        Self { pair, namespaces, source, target, directory }
+        Self { pair, namespaces, source, target, directory, fence: FenceMode::Pause }
     }
 
     pub(crate) fn fixture_options(namespace: &str) -> FixtureOptions {
@@ -83,7 +92,8 @@ impl Desk {
             rules: LinkRules::builtin(),
             wait: Duration::from_secs(60),
             concurrency: 64,
-            fence: FenceMode::Pause,
+            fence: self.fence,
+            pivot: None,
         }
     }
 
@@ -113,12 +123,26 @@ impl Desk {
     pub(crate) async fn import(&self) -> (Result<End, DirectoryError>, Vec<Notice>) {
         let target = connect(&self.pair.target).await;
         let mut told = Vec::new();
-        let mut listener = |event: Event| told.push(event.notice);
-        let id = unique_name("import");
-        let interrupt = CancellationToken::new();
-        let end =
-            directory::import(self.path(), &target, &self.options(), &id, interrupt, &mut listener).await;
+        let end = self.import_into(&target, &mut |notice| told.push(notice)).await;
         (end, told)
+    }
+
+    /// Reads the directory and asks the target about it.
+    pub(crate) async fn read(&self, options: &Options) -> Result<Import, DirectoryError> {
+        let _turn = TURN.lock().await;
+        directory::read(self.path(), &connect(&self.pair.target).await, options).await
+    }
+
+    /// Takes the directory into a cluster.
+    pub(crate) async fn import_into(
+        &self,
+        cluster: &Cluster,
+        hear: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<End, DirectoryError> {
+        let _turn = TURN.lock().await;
+        let (path, options, id) = (self.path(), self.options(), unique_name("import"));
+        let mut listener = |event: Event| hear(event.notice);
+        directory::import(path, cluster, &options, &id, driver(), CancellationToken::new(), &mut listener).await
     }
 
     /// Asserts that the import ends with everything in the target, and returns what was told.
@@ -181,6 +205,18 @@ fn lag(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(lag),
         _ => {}
+    }
+}
+
+/// A process that has driven nothing so far.
+fn driver() -> Driver {
+    let (host, boot) = ("test".to_owned(), "boot".to_owned());
+    Driver {
+        me: Identity { host, pid: std::process::id(), nonce: unique_name("nonce"), boot },
+        times: LeaseTimes::default(),
+        is_dead: Arc::new(|_| false),
+        journals: None,
+        clock: Arc::new(String::new),
     }
 }
 

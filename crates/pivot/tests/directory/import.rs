@@ -5,6 +5,7 @@ use std::fs;
 
 use pivot::directory::DirectoryError;
 use pivot_core::machine::{End, Phase};
+use pivot_core::record::FenceMode;
 use pivot_testbed::assets_or_skip;
 use pivot_testbed::client::Patch;
 use pivot_testbed::dump::Dump;
@@ -22,7 +23,8 @@ fn only(dump: &Dump, names: &BTreeSet<pivot_testbed::dump::Key>) -> Dump {
 #[tokio::test]
 async fn cluster() {
     let assets = assets_or_skip!();
-    let desk = Desk::new(&assets, "restore", 1).await;
+    let mut desk = Desk::new(&assets, "restore", 1).await;
+    desk.fence = FenceMode::Full;
     let marked = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}});
     desk.source.patch(Gvk::NAMESPACE, None, desk.namespace(), Patch::Merge, &marked, "test").await.unwrap();
     let exported = desk.export().await.unwrap();
@@ -73,9 +75,7 @@ async fn the_cluster_that_an_export_came_from_can_take_it_back() {
     desk.source.delete(Gvk::SECRET, Some(kept), lost).await.unwrap();
 
     let source = connect(&desk.pair.source).await;
-    let interrupt = tokio_util::sync::CancellationToken::new();
-    let end =
-        pivot::directory::import(desk.path(), &source, &desk.options(), "back", interrupt, &mut |_| {}).await;
+    let end = desk.import_into(&source, &mut |_| {}).await;
 
     assert!(matches!(end, Ok(End::Done { .. })), "{end:?}");
     let (after, _) = desk.dumps().await;
@@ -139,7 +139,7 @@ async fn an_import_that_fails_leaves_nothing() {
 
     let (end, _) = desk.import().await;
 
-    let End::RolledBack { phase: Phase::Stage, cause, interrupted: false } = end.unwrap() else { panic!() };
+    let End::RolledBack { phase: Phase::Stage, cause } = end.unwrap() else { panic!() };
     assert!(cause.contains("test1-node-0"), "{cause}");
     let (_, target) = desk.dumps().await;
     assert_eq!(keys(&target), BTreeSet::new());
@@ -150,14 +150,13 @@ async fn an_import_takes_all_that_is_there() {
     let assets = assets_or_skip!();
     let desk = Desk::new(&assets, "filtered", 1).await;
     desk.export().await.unwrap();
-    let target = connect(&desk.pair.target).await;
     let mut options = desk.options();
     options.request.clusters.insert("test1".to_owned());
-    let error = pivot::directory::read(desk.path(), &target, &options).await.unwrap_err();
+    let error = desk.read(&options).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Filtered), "{}", quiet(&error));
 
     // A look writes nothing and names every object.
-    let import = pivot::directory::read(desk.path(), &target, &desk.options()).await.unwrap();
+    let import = desk.read(&desk.options()).await.unwrap();
     let report = import.report();
     assert_eq!(report.counts().copied, desk.files().len() - 1);
     assert_eq!(report.counts().errors, 0, "{:?}", report.findings);

@@ -34,6 +34,7 @@ fn options() -> Options {
         wait: Duration::from_secs(60),
         concurrency: 4,
         fence: FenceMode::Pause,
+        pivot: None,
     }
 }
 

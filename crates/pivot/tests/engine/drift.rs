@@ -63,6 +63,30 @@ async fn a_change_at_any_moment_of_stage_arrives_in_the_target() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_field_that_goes_at_any_moment_of_stage_goes_from_the_target() {
+    let cluster = || Key::new(Gvk::CLUSTER, NAMESPACE, "tiny");
+    for key in [cluster(), host()] {
+        for n in writes_of_stage().await {
+            let prepare = |object: &mut Value| object["metadata"]["labels"]["passing"] = "yes".into();
+            let scene = Scene::tiny();
+            assert!(scene.source.edit(&key, prepare));
+            let survey = scene.survey().await;
+            let (source, changed) = (scene.source.clone(), key.clone());
+            scene.target.before_nth(Target::writes(), n, move |_, _| {
+                let gone = |object: &mut Value| {
+                    object["metadata"]["labels"].as_object_mut().unwrap().remove("passing");
+                };
+                assert!(source.edit(&changed, gone));
+            });
+            let ran = scene.run(survey).await;
+            let what = format!("a label of {key} goes at write {n}");
+            assert!(matches!(ran.end, End::Done { .. }), "{what}: {:?}", ran.end);
+            scene.judge(&ran, &what);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_goes_at_any_moment_of_stage_goes_from_the_target() {
     let template = || Key::new(Gvk::METAL3_MACHINE_TEMPLATE, NAMESPACE, "tiny");
     for n in writes_of_stage().await {

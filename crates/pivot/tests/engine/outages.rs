@@ -74,8 +74,7 @@ async fn each_request_is_the_last(gone: Gone) {
             }
         }
         // A source that is gone cannot be given back, a target that is gone cannot be cleaned.
-        assert!(ends[1] > 0 && ends[2] > 0, "{side:?}: {ends:?}");
-        assert_eq!(ends[3] > 0, side == Where::Target, "{side:?}: {ends:?}");
+        assert!(ends[1..].iter().all(|count| *count > 0), "{side:?}: {ends:?}");
     }
 }
 

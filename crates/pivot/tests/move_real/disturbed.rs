@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pivot_core::machine::{End, Notice, Phase};
+use pivot_core::record::Verb;
 use pivot_testbed::assets_or_skip;
 use pivot_testbed::client::{PlaneClient, Progress, wait_until};
 use pivot_testbed::dump::Key;
@@ -11,7 +12,8 @@ use pivot_testbed::kind::Gvk;
 use serde_json::{Value, json};
 
 use crate::content::{assert_not_written, assert_untouched_content, keys};
-use crate::scene::{Run, Scene, begins};
+use crate::pivot::{Run, begins};
+use crate::scene::Scene;
 
 /// Waits until nothing of a namespace is left that the pivot made: its own end takes a controller.
 pub(crate) async fn await_no_namespace(client: &PlaneClient, name: &str) {
@@ -39,6 +41,7 @@ async fn what_changes_in_the_source_during_stage_arrives_changed() {
     let (scene, moving) = loaded("changed", &assets).await;
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             // One object staged already, perhaps; the resource set is among the first.
             if let Notice::Progress { phase: Phase::Stage, done: 20, .. } = notice
@@ -76,6 +79,7 @@ async fn what_appears_in_the_source_during_the_run_arrives() {
     );
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if begins(notice, Phase::Stage) && scene.in_source(Gvk::BARE_METAL_HOST, "late").await.is_none() {
                 for late in [&secret, &host] {
@@ -107,6 +111,7 @@ async fn what_vanishes_from_the_source_during_stage_does_not_arrive() {
     let gone = scene.key(Gvk::METAL3_REMEDIATION_TEMPLATE, "test1-remediation");
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if let Notice::Progress { phase: Phase::Stage, done: 30, .. } = notice {
                 let namespace = Some(scene.namespace.as_str());
@@ -149,6 +154,7 @@ async fn foreign_in_target(scene: &Scene<'_>, at: impl Fn(&Notice) -> bool + Syn
     let mut foreign = None;
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if foreign.is_none() && at(notice) {
                 scene.target.ensure_namespace(&scene.namespace).await.unwrap();
@@ -200,10 +206,11 @@ async fn a_rollback_restores_every_pause_and_removes_the_namespace() {
     scene.patch(Gvk::BARE_METAL_HOST, "test1-free-0", &paused).await;
     scene.patch(Gvk::CLUSTER, "test1", &json!({"spec": {"paused": false}})).await;
     let before = scene.dumps().await.0;
-    let interrupt = scene.there();
-    let token = interrupt.interrupt.clone();
-    let run = interrupt
-        .run_with(async |notice| {
+    let pivot = scene.there();
+    let turn = pivot.turn().await;
+    let token = pivot.interrupt.clone();
+    let run = pivot
+        .run_with_in(&turn, async |notice| {
             if begins(notice, Phase::Verify) {
                 let host = scene.in_source(Gvk::BARE_METAL_HOST, "test1-node-0").await.unwrap();
                 assert!(host["metadata"]["annotations"]["baremetalhost.metal3.io/paused"].is_string());
@@ -212,7 +219,8 @@ async fn a_rollback_restores_every_pause_and_removes_the_namespace() {
             }
         })
         .await;
-    run.rolled_back();
+    assert_eq!(run.interrupted(), Phase::Verify);
+    pivot.take_up(&turn, Verb::Rollback).await.rolled_back();
     let (source, target) = scene.dumps().await;
     assert_untouched_content(&before, &source);
     assert_eq!(keys(&target), BTreeSet::new());
@@ -224,9 +232,10 @@ async fn a_rollback_restores_every_pause_and_removes_the_namespace() {
 async fn what_comes_to_belong_to_an_object_after_the_commit_keeps_its_owner() {
     let assets = assets_or_skip!();
     let (scene, moving) = loaded("newcomer", &assets).await;
-    let run = scene
-        .there()
-        .run_with(async |notice| {
+    let pivot = scene.there();
+    let turn = pivot.turn().await;
+    let run = pivot
+        .run_with_in(&turn, async |notice| {
             if begins(notice, Phase::Activate) {
                 let set = scene.in_source(Gvk::CLUSTER_RESOURCE_SET, "test1-cni").await.unwrap();
                 let mut secret = object("v1", "Secret", "newcomer", &json!({"type": "Opaque"}));
@@ -243,15 +252,20 @@ async fn what_comes_to_belong_to_an_object_after_the_commit_keeps_its_owner() {
     assert_eq!(keys(&target), moving);
     let left: BTreeSet<_> = keys(&source).into_iter().map(|key| key.name).collect();
     assert_eq!(left, BTreeSet::from(["newcomer".to_owned(), "test1-cni".to_owned()]));
+    // Nobody needs what is kept: the pivot is closed, and it stays.
+    pivot.finalize(&turn).await.done();
+    let (rest, _) = scene.dumps().await;
+    assert_eq!(keys(&rest), keys(&source));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_in_the_source_after_the_commit_is_kept_there() {
     let assets = assets_or_skip!();
     let (scene, moving) = loaded("late", &assets).await;
-    let run = scene
-        .there()
-        .run_with(async |notice| {
+    let pivot = scene.there().unfenced();
+    let turn = pivot.turn().await;
+    let run = pivot
+        .run_with_in(&turn, async |notice| {
             if begins(notice, Phase::Activate) {
                 let patch = json!({"data": {"cni.yaml": "# written behind our back\n"}});
                 scene.patch(Gvk::CONFIG_MAP, "test1-cni-manifests", &patch).await;
@@ -272,6 +286,10 @@ async fn what_changes_in_the_source_after_the_commit_is_kept_there() {
     assert!(left.len() < 5, "{left:?}");
     crate::garbage::await_garbage_collection(&scene.source, &scene.namespace).await;
     assert!(scene.in_source(Gvk::CONFIG_MAP, "test1-cni-manifests").await.is_some());
+    // Nobody needs what is kept: the pivot is closed, and it stays.
+    pivot.finalize(&turn).await.done();
+    let (rest, _) = scene.dumps().await;
+    assert_eq!(keys(&rest), keys(&source));
 }
 
 /// clusterctl: "no op if the object is already deleted from source".
@@ -281,6 +299,7 @@ async fn what_is_deleted_from_the_source_after_the_commit_needs_no_deleting() {
     let (scene, moving) = loaded("deleted", &assets).await;
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if begins(notice, Phase::Activate) {
                 let namespace = Some(scene.namespace.as_str());
@@ -303,14 +322,16 @@ async fn bystanders_of_a_rolled_back_pivot_are_not_written() {
     scene.source.create(&beside, "kubectl-create").await.unwrap();
     let before = scene.dumps().await.0.filter(|key| !moving.contains(key));
     let pivot = scene.there();
+    let turn = pivot.turn().await;
     let token = pivot.interrupt.clone();
-    pivot
-        .run_with(async |notice| {
+    let run = pivot
+        .run_with_in(&turn, async |notice| {
             if begins(notice, Phase::Verify) {
                 token.cancel();
             }
         })
-        .await
-        .rolled_back();
+        .await;
+    run.interrupted();
+    pivot.take_up(&turn, Verb::Rollback).await.rolled_back();
     assert_not_written(&before, &scene.dumps().await.0.filter(|key| !moving.contains(key)));
 }

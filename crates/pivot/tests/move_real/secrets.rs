@@ -6,7 +6,8 @@ use pivot_testbed::fixture::{CANARY, CANARY_BASE64, Fixture, FixtureOptions};
 use pivot_testbed::kind::Gvk;
 use serde_json::json;
 
-use crate::scene::{Run, Scene, begins};
+use crate::pivot::{Run, begins};
+use crate::scene::Scene;
 
 fn assert_silent(run: &Run) {
     let mut told = vec![
@@ -15,7 +16,8 @@ fn assert_silent(run: &Run) {
         serde_json::to_string(&run.report).unwrap(),
         format!("{:?}", run.report),
     ];
-    told.extend(run.report.findings.iter().map(|finding| format!("{finding} {}", finding.hint)));
+    let findings = run.report.iter().flat_map(|report| &report.findings);
+    told.extend(findings.map(|finding| format!("{finding} {}", finding.hint)));
     told.extend(run.events.iter().map(|event| serde_json::to_string(event).unwrap()));
     told.extend(run.events.iter().map(|event| format!("{event:?}")));
     for text in told {
@@ -43,6 +45,7 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
     let change = json!({"stringData": {"password": format!("{CANARY} changed")}});
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if begins(notice, Phase::Stage) && scene.in_target(Gvk::SECRET, secret).await.is_none() {
                 scene.patch(Gvk::SECRET, "test1-free-0-bmc-secret", &change).await;
@@ -53,9 +56,10 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
 
     // Kept in the source.
     let scene = loaded(&assets, "kept").await;
-    let run = scene
-        .there()
-        .run_with(async |notice| {
+    let pivot = scene.there().unfenced();
+    let turn = pivot.turn().await;
+    let run = pivot
+        .run_with_in(&turn, async |notice| {
             if begins(notice, Phase::Activate) {
                 scene.patch(Gvk::SECRET, secret, &change).await;
             }
@@ -63,6 +67,8 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
         .await;
     assert!(matches!(run.end, End::CleanupPending { .. }), "{}", run.story());
     assert_silent(&run);
+    assert_silent(pivot.finalize(&turn).await.done());
+    drop(turn);
 
     // Refused, then rolled back: a foreign Secret of the same name.
     let scene = loaded(&assets, "foreign").await;
@@ -71,6 +77,7 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
         "stringData": {"password": format!("{CANARY} of somebody")}});
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if begins(notice, Phase::Quiesce) {
                 scene.target.ensure_namespace(&scene.namespace).await.unwrap();
@@ -88,6 +95,7 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
     let scene = loaded(&assets, "altered").await;
     let run = scene
         .there()
+        .unfenced()
         .run_with(async |notice| {
             if begins(notice, Phase::Verify) {
                 let merge = pivot_testbed::client::Patch::Merge;
@@ -122,7 +130,7 @@ async fn whatever_happens_no_value_of_a_secret_is_told() {
     }
     await_policy(&scene).await;
     let run = scene.there().run().await;
-    assert_eq!(run.rolled_back().0, Phase::Stage);
+    assert_eq!(run.rolled_back().0, Phase::PreCopy);
     assert_silent(&run);
 }
 

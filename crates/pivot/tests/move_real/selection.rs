@@ -133,11 +133,11 @@ async fn an_owner_outside_the_set_is_left_behind_and_told() {
 
     let run = scene.there().run().await;
     run.done();
-    let told = run.report.findings.iter().find(|finding| {
+    let told = run.report().findings.iter().find(|finding| {
         finding.id == CheckId::OwnerNotCarried
             && finding.object.as_ref().is_some_and(|key| key.name == "test1-free-0-bmc-secret")
     });
-    assert!(told.is_some_and(|finding| finding.message.contains("vault")), "{:?}", run.report.findings);
+    assert!(told.is_some_and(|finding| finding.message.contains("vault")), "{:?}", run.report().findings);
     await_garbage_collection(&scene.target, &scene.namespace).await;
     let (source, target) = scene.dumps().await;
     assert_eq!(keys(&target), moving);
@@ -160,7 +160,7 @@ async fn what_the_user_paused_stays_paused() {
 
     let run = scene.there().run().await;
     run.done();
-    let told = run.report.findings.iter().filter(|finding| finding.id == CheckId::AlreadyPaused);
+    let told = run.report().findings.iter().filter(|finding| finding.id == CheckId::AlreadyPaused);
     let names: Vec<_> = told.map(|finding| finding.object.as_ref().unwrap().name.as_str()).collect();
     assert_eq!(
         names.iter().collect::<BTreeSet<_>>(),

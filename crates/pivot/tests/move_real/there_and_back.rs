@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::content::{applied_fields, assert_not_written, assert_same, is_of_the_cluster, keys, managers};
 use crate::garbage::await_garbage_collection;
-use crate::scene::{Run, Scene};
+use crate::pivot::Run;
+use crate::scene::Scene;
 
 #[tokio::test]
 async fn a_cluster_goes_there_and_back() {

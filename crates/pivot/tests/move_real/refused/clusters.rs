@@ -13,7 +13,8 @@ use pivot_testbed::plane::Plane;
 use serde_json::json;
 
 use crate::quiet::Quiet;
-use crate::scene::{Pivot, Scene};
+use crate::pivot::Pivot;
+use crate::scene::Scene;
 
 #[tokio::test]
 async fn one_cluster_twice() {
