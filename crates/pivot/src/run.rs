@@ -120,7 +120,7 @@ pub async fn run(
         options: options.survey,
     };
     let concurrency = sides.options.concurrency;
-    let end = engine::drive(machine, sides, &seat, concurrency, interrupt, listener).await;
+    let end = Box::pin(engine::drive(machine, sides, &seat, concurrency, interrupt, listener)).await;
     leave_seat(seat, &end, Some(&target_discovery), listener).await;
     end
 }
@@ -164,7 +164,7 @@ pub(crate) async fn run_directory(
         options: options.survey,
     };
     let concurrency = sides.options.concurrency;
-    let end = engine::drive(machine, sides, &seat, concurrency, interrupt, listener).await;
+    let end = Box::pin(engine::drive(machine, sides, &seat, concurrency, interrupt, listener)).await;
     leave_seat(seat, &end, Some(&target_discovery), listener).await;
     end
 }

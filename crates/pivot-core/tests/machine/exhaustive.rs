@@ -63,10 +63,9 @@ pub(crate) fn telling<T>(what: &str, run: impl FnOnce() -> T) -> T {
 fn expected(verb: Verb, committed: bool, started: bool) -> &'static [Ending] {
     match (verb, committed) {
         (_, true) => &[Ending::Moved],
-        (Verb::Rollback, false) => &[Ending::Undone],
         // Nobody knows of a pivot of which nothing was written, and one that was called off goes back.
         (Verb::Resume, false) if started => &[Ending::Moved, Ending::Undone],
-        (Verb::Resume, false) => &[Ending::Undone],
+        (Verb::Rollback | Verb::Resume, false) => &[Ending::Undone],
     }
 }
 

@@ -300,7 +300,7 @@ impl Run {
                 assert!(matches!(end, End::Done { .. }), "{end:?}");
             }
             Err(Taken::Ended(true)) => {}
-            Err(_) => panic!("it cannot be closed"),
+            _ => panic!("it cannot be closed"),
         }
         self.setup.retire = Retire::Delete;
     }
