@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pivot::cluster::{Cluster, ClusterConfig};
-use pivot::directory::{self, DirectoryError, Exported, Import};
 use pivot::coordinator::{Identity, LeaseTimes};
+use pivot::directory::{self, DirectoryError, Exported, Import};
 use pivot::event::Event;
 use pivot::run::Driver;
 use pivot::survey::Options;
@@ -142,7 +142,8 @@ impl Desk {
         let _turn = TURN.lock().await;
         let (path, options, id) = (self.path(), self.options(), unique_name("import"));
         let mut listener = |event: Event| hear(event.notice);
-        directory::import(path, cluster, &options, &id, driver(), CancellationToken::new(), &mut listener).await
+        directory::import(path, cluster, &options, &id, driver(), CancellationToken::new(), &mut listener)
+            .await
     }
 
     /// Asserts that the import ends with everything in the target, and returns what was told.

@@ -213,8 +213,7 @@ impl Scene {
         };
         match recovered {
             Ok(Recovered::Now(ran)) => match &ran.end {
-                End::Done { .. } => self.judge(&ran, &what),
-                End::RolledBack { .. } => self.judge(&ran, &what),
+                End::Done { .. } | End::RolledBack { .. } => self.judge(&ran, &what),
                 end => panic!("{what}: {end:?}"),
             },
             Ok(Recovered::Before { finished: true }) => self.assert_complete(&what),

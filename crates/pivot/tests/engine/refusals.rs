@@ -52,9 +52,6 @@ async fn each_write_is_refused(action: &Action, code: u16) {
             *met.entry(purpose).or_insert(0) += 1;
             scene.judge(&ran, &what);
             match (purpose, &ran.end) {
-                (Purpose::Stage | Purpose::Pause, End::RolledBack { cause, .. }) => {
-                    assert!(cause.contains(&refused.call.name), "{what}: {cause}");
-                }
                 (Purpose::Seat, End::Failed { cause }) => {
                     assert!(cause.contains("cannot be taken"), "{what}: {cause}");
                 }
@@ -63,7 +60,8 @@ async fn each_write_is_refused(action: &Action, code: u16) {
                     let left = ran.warnings().iter().any(|warning| warning.contains("left in"));
                     assert_eq!(left, refused.call.verb == Verb::Delete, "{what}: {:?}", ran.warnings());
                 }
-                (Purpose::Record, End::RolledBack { cause, .. } | End::InDoubt { cause }) => {
+                (Purpose::Stage | Purpose::Pause | Purpose::Record, End::RolledBack { cause, .. })
+                | (Purpose::Record, End::InDoubt { cause }) => {
                     assert!(cause.contains(&refused.call.name), "{what}: {cause}");
                 }
                 (Purpose::Open | Purpose::Record, End::Suspended { phase: Phase::Activate, .. })

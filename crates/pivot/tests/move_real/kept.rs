@@ -90,9 +90,16 @@ pub(crate) fn assert_history_of_done(before: &BothKept, after: &BothKept) {
 pub(crate) fn assert_history_of_undone(before: &BothKept, after: &BothKept) {
     let [source, target] = after;
     let standing = source.standing();
-    assert!(standing == before[0].standing() || standing == Some(Standing::Active), "{before:?} > {source:?}");
+    assert!(
+        standing == before[0].standing() || standing == Some(Standing::Active),
+        "{before:?} > {source:?}"
+    );
     assert_eq!((source.record, source.rest.as_slice()), (Some(State::Aborted), [].as_slice()), "{source:?}");
     let was = &before[1];
-    assert_eq!((target.namespace, target.standing()), (was.namespace, was.standing()), "{was:?} > {target:?}");
+    assert_eq!(
+        (target.namespace, target.standing()),
+        (was.namespace, was.standing()),
+        "{was:?} > {target:?}"
+    );
     assert_eq!((target.record, target.rest.as_slice()), (None, [].as_slice()), "{target:?}");
 }

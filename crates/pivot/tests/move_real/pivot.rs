@@ -65,9 +65,7 @@ pub(crate) enum Recovered {
     /// It was carried on.
     Now(Run),
     /// It had ended before.
-    Before {
-        finished: bool,
-    },
+    Before { finished: bool },
 }
 
 impl Recovered {
@@ -156,21 +154,21 @@ impl<'a> Pivot<'a> {
     }
 
     pub(crate) async fn survey(&self) -> Survey {
-        let _turn = self.turn().await;
+        let _turn = Box::pin(self.turn()).await;
         let (source, target) = self.connect().await;
-        survey(&source, Some(&target), &self.options).await.unwrap()
+        Box::pin(survey(&source, Some(&target), &self.options)).await.unwrap()
     }
 
     pub(crate) async fn run(&self) -> Run {
-        let turn = self.turn().await;
-        self.run_in(&turn, &mut |_| {}).await
+        let turn = Box::pin(self.turn()).await;
+        Box::pin(self.run_in(&turn, &mut |_| {})).await
     }
 
     /// Runs with a hand in the middle: `at` sees every notice, and the pivot stands still until it is done. Needs a runtime with
     /// several threads.
     pub(crate) async fn run_with(&self, at: impl AsyncFnMut(&Notice) + Send) -> Run {
-        let turn = self.turn().await;
-        self.run_with_in(&turn, at).await
+        let turn = Box::pin(self.turn()).await;
+        Box::pin(self.run_with_in(&turn, at)).await
     }
 
     /// The same where the planes are ours already.
@@ -192,7 +190,7 @@ impl<'a> Pivot<'a> {
     /// The same where a plane may not answer afterwards.
     pub(crate) async fn run_unseen(&self, at: &mut (dyn FnMut(&Notice) + Send)) -> Run {
         let (source, target) = self.connect().await;
-        let plan = survey(&source, Some(&target), &self.options).await.unwrap();
+        let plan = Box::pin(survey(&source, Some(&target), &self.options)).await.unwrap();
         let report = plan.report().clone();
         let options = RunOptions {
             pivot_id: self.id.clone(),
@@ -209,7 +207,7 @@ impl<'a> Pivot<'a> {
             at(&event.notice);
             events.push(event);
         };
-        let end = run(plan, source, target, options, self.interrupt.clone(), &mut listener).await;
+        let end = Box::pin(run(plan, source, target, options, self.interrupt.clone(), &mut listener)).await;
         Run { id: self.id.clone(), report: Some(report), end, events, kept: None }
     }
 
@@ -264,7 +262,7 @@ impl<'a> Pivot<'a> {
             events.push(event);
         };
         let recovered =
-            recover(source, target, options, CancellationToken::new(), &mut listener).await?;
+            Box::pin(recover(source, target, options, CancellationToken::new(), &mut listener)).await?;
         Ok(match recovered.end {
             Ended::Before { finished } => Recovered::Before { finished },
             Ended::Now(end) => {

@@ -12,8 +12,8 @@ use pivot_testbed::kind::Gvk;
 use pivot_testbed::plane::Plane;
 use serde_json::json;
 
-use crate::quiet::Quiet;
 use crate::pivot::Pivot;
+use crate::quiet::Quiet;
 use crate::scene::Scene;
 
 #[tokio::test]
