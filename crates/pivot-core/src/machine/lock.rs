@@ -72,7 +72,10 @@ impl Entries {
                     let (before, fenced) = (record.before.clone(), record.fenced);
                     Entry { state: record.state, before, taken, fenced }
                 }
-                None => Entry { state: State::Locked, before: owned.cloned(), taken, fenced: false },
+                None => {
+                    let before = owned.filter(|owned| owned.pivot != pivot_id).cloned();
+                    Entry { state: State::Locked, before, taken, fenced: false }
+                }
             }
         };
         let records = [&past.source.record, &past.target.record].into_iter().flatten();

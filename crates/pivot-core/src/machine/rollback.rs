@@ -87,8 +87,10 @@ impl Machine {
             waves.push(self.enter(Side::Source, State::Aborting));
         }
         if of_another {
-            if !needs_target && self.entries.get(Side::Target).state == State::Locked {
-                waves.push(self.enter(Side::Target, State::Aborting));
+            // Also where it says so already: it is to be ours before anything else is.
+            if !needs_target {
+                let state = self.entries.get(Side::Target).state.max(State::Aborting);
+                waves.push(self.enter(Side::Target, state));
             }
             for side in [Side::Source, Side::Target] {
                 waves.push(self.claim(side));
@@ -283,7 +285,8 @@ impl Machine {
                 }
             }
             other => {
-                let message = format!("what is left beside the records in the target cannot be seen: {other:?}");
+                let message =
+                    format!("what is left beside the records in the target cannot be seen: {other:?}");
                 self.notices.push(Notice::Warning { object: None, message });
             }
         }

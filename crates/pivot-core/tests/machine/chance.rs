@@ -133,9 +133,7 @@ fn stretch() -> impl Strategy<Value = Vec<Choice>> + Clone {
     (0usize..60, 0usize..8).prop_map(|(length, pick)| vec![Choice::Effect(pick, Fate::Done); length])
 }
 
-fn stretches(
-    trouble: impl Strategy<Value = Choice> + 'static,
-) -> impl Strategy<Value = Vec<Choice>> {
+fn stretches(trouble: impl Strategy<Value = Choice> + 'static) -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec((stretch(), prop::collection::vec(trouble, 1..4)), 1..5).prop_map(|parts| {
         parts.into_iter().flat_map(|(well, trouble)| well.into_iter().chain(trouble)).collect()
     })
@@ -197,5 +195,10 @@ pub(crate) fn setup(patience: Duration) -> impl Strategy<Value = Setup> {
 /// How often a test tries, unless `PROPTEST_CASES` asks for more.
 pub(crate) fn config(cases: u32) -> Config {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    Config { cases: cases.max(asked), failure_persistence: None, max_shrink_iters: 3_000, ..Config::default() }
+    Config {
+        cases: cases.max(asked),
+        failure_persistence: None,
+        max_shrink_iters: 3_000,
+        ..Config::default()
+    }
 }

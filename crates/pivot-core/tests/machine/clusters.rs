@@ -21,6 +21,8 @@ pub(crate) struct History {
     pub(crate) prepared: bool,
     /// The target's record has said Committed.
     pub(crate) committed: bool,
+    /// Token of the coordinator that made it say so.
+    pub(crate) decided_by: Option<String>,
     /// The target's record has said Aborted.
     pub(crate) called_off: bool,
     /// Every object that was ever to be moved.
@@ -144,9 +146,8 @@ impl Clusters {
     pub(crate) fn collect(&mut self) {
         while self.target.collect().is_some() {}
         while let Some(key) = self.source.collect() {
-            // Somebody removed the owner; after the commit it may have been the pivot.
-            let committed = self.history.values().any(|history| history.committed);
-            if !committed && self.shadow.objects.contains_key(&key) {
+            // Somebody else took its owner away, and not the pivot.
+            if self.shadow.is_orphan(&key) {
                 self.shadow.delete(&key);
             }
         }

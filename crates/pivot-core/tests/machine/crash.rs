@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pivot_core::machine::Retire;
 use pivot_core::record::{FenceMode, Verb};
-use proptest::test_runner::{TestCaseError, TestRunner};
 use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
 
 use crate::chance::{Choice, config, deadly, deadly_and_crowded, haunted, setup, silent, verb};
 use crate::run::{Ending, Run, Setup};
@@ -43,7 +43,13 @@ fn lives(
     }
 }
 
-fn life(world: &World, setup: Setup, choices: &[Choice], verb: Verb, judge: impl Fn(&Run, Ending)) -> Option<Ending> {
+fn life(
+    world: &World,
+    setup: Setup,
+    choices: &[Choice],
+    verb: Verb,
+    judge: impl Fn(&Run, Ending),
+) -> Option<Ending> {
     let mut run = Run::new(world, setup)?;
     let ending = run.live(choices, verb);
     judge(&run, ending);
@@ -61,7 +67,13 @@ fn the_dead_are_followed() {
 
 #[test]
 fn the_dead_are_followed_among_people() {
-    lives("crash::the_dead_are_followed_among_people", 8_000, deadly_and_crowded(), |setup| setup, Run::assert_ended);
+    lives(
+        "crash::the_dead_are_followed_among_people",
+        8_000,
+        deadly_and_crowded(),
+        |setup| setup,
+        Run::assert_ended,
+    );
 }
 
 #[test]

@@ -79,7 +79,11 @@ fn once(world: &World, setup: Setup, clusters: &Clusters, verb: Verb) -> Ending 
     // Asking again does no harm.
     let before = (run.clusters.source.revision, run.clusters.target.revision);
     run.settle(verb);
-    assert_eq!(before, (run.clusters.source.revision, run.clusters.target.revision), "again, something was written");
+    assert_eq!(
+        before,
+        (run.clusters.source.revision, run.clusters.target.revision),
+        "again, something was written"
+    );
     ending
 }
 
@@ -146,5 +150,9 @@ fn left_while_it_is_rolled_back_and_resumed() {
 
 #[test]
 fn left_while_it_is_rolled_back_and_rolled_back() {
-    left_twice("exhaustive::left_while_it_is_rolled_back_and_rolled_back", [Verb::Rollback, Verb::Rollback], 1);
+    left_twice(
+        "exhaustive::left_while_it_is_rolled_back_and_rolled_back",
+        [Verb::Rollback, Verb::Rollback],
+        1,
+    );
 }

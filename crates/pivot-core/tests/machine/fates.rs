@@ -23,13 +23,19 @@ fn begun(world: &World, setup: Setup, effects: usize) -> Option<Run> {
     run.hand.as_mut().unwrap().begin().then_some(run)
 }
 
-fn each(test: &'static str, at_least: usize, adapt: impl Fn(Setup) -> Setup, mut go: impl FnMut(&dyn Fn() -> Run, &mut Tally)) {
+fn each(
+    test: &'static str,
+    at_least: usize,
+    adapt: impl Fn(Setup) -> Setup,
+    mut go: impl FnMut(&dyn Fn() -> Run, &mut Tally),
+) {
     let mut tally = Tally::new(test);
     for (name, world) in fixed_worlds() {
         for setup in ways().map(&adapt) {
             let mut effects = 0;
             while begun(&world, setup, effects).is_some() {
-                let what = format!("{name}, {:?}, pre-copy {}, effect {effects}", setup.fence, setup.pre_copy);
+                let what =
+                    format!("{name}, {:?}, pre-copy {}, effect {effects}", setup.fence, setup.pre_copy);
                 telling(&what, || go(&|| begun(&world, setup, effects).unwrap(), &mut tally));
                 effects += 1;
             }
@@ -50,21 +56,26 @@ fn what(run: &Run) -> &'static str {
 
 #[test]
 fn whatever_becomes_of_an_effect() {
-    each("fates::whatever_becomes_of_an_effect", 2_500, |setup| setup, |begin, tally| {
-        for fate in [Fate::Busy, Fate::Lost, Fate::Broken, Fate::Conflict, Fate::Denied] {
-            for verb in [Verb::Resume, Verb::Rollback] {
-                let mut run = begin();
-                let kind = what(&run);
-                run.step(Choice::Effect(0, fate));
-                let ending = run.come_to_an_end(verb);
-                if fate != Fate::Denied {
-                    assert_eq!(ending, Ending::Moved, "{fate:?}");
+    each(
+        "fates::whatever_becomes_of_an_effect",
+        2_500,
+        |setup| setup,
+        |begin, tally| {
+            for fate in [Fate::Busy, Fate::Lost, Fate::Broken, Fate::Conflict, Fate::Denied] {
+                for verb in [Verb::Resume, Verb::Rollback] {
+                    let mut run = begin();
+                    let kind = what(&run);
+                    run.step(Choice::Effect(0, fate));
+                    let ending = run.come_to_an_end(verb);
+                    if fate != Fate::Denied {
+                        assert_eq!(ending, Ending::Moved, "{fate:?}");
+                    }
+                    run.assert_ended(ending);
+                    tally.count(&format!("{fate:?} {kind}"));
                 }
-                run.assert_ended(ending);
-                tally.count(&format!("{fate:?} {kind}"));
             }
-        }
-    });
+        },
+    );
 }
 
 /// For a while: it waits. For longer than it is patient: it stands still or goes back, and one more command brings it to an end.
@@ -91,7 +102,10 @@ fn a_side_is_silent_for_a_while() {
                 run.clusters.silent.clear();
                 let ending = run.come_to_an_end(verb);
                 run.assert_ended(ending);
-                tally.count(&format!("{side} silent, {}", if effects == 3 { "soon back" } else { "given up" }));
+                tally.count(&format!(
+                    "{side} silent, {}",
+                    if effects == 3 { "soon back" } else { "given up" }
+                ));
             }
         }
     });
@@ -186,7 +200,10 @@ fn the_source_is_gone_for_good() {
             Err(Taken::Ended(true)) => "had ended",
             Err(Taken::Not(NoCourse::NoSnapshot)) => {
                 assert!(!decided);
-                assert!(run.take_up(TakeUp { verb: Verb::Rollback, ..how }).is_ok(), "the target cannot be cleaned");
+                assert!(
+                    run.take_up(TakeUp { verb: Verb::Rollback, ..how }).is_ok(),
+                    "the target cannot be cleaned"
+                );
                 let end = run.drive(&[]);
                 assert!(matches!(end, End::RolledBack { .. }), "{end:?}");
                 run.assert_target_as_it_was(false);
@@ -205,26 +222,31 @@ fn the_source_is_gone_for_good() {
 /// People who edit, remove, add, pause and unpause in the source, and take names and objects in the target.
 #[test]
 fn people_go_on_working() {
-    each("fates::people_go_on_working", 5_000, |setup| setup, |begin, tally| {
-        for n in 0..2 {
-            let deeds = [
-                ("edit", Choice::Edit(n)),
-                ("remove", Choice::Remove(n)),
-                ("add", Choice::Add(n)),
-                ("pause", Choice::Pause(n)),
-                ("unpause", Choice::Unpause(n)),
-                ("squat", Choice::Squat(n)),
-                ("usurp", Choice::Usurp(n)),
-                ("intrude", Choice::Intrude(n)),
-                ("interrupt", Choice::Interrupt),
-            ];
-            for (name, deed) in deeds {
-                let mut run = begin();
-                run.step(deed);
-                let ending = run.come_to_an_end(Verb::Rollback);
-                telling(name, || run.assert_ended(ending));
-                tally.count(&format!("{name}: {ending:?}"));
+    each(
+        "fates::people_go_on_working",
+        5_000,
+        |setup| setup,
+        |begin, tally| {
+            for n in 0..2 {
+                let deeds = [
+                    ("edit", Choice::Edit(n)),
+                    ("remove", Choice::Remove(n)),
+                    ("add", Choice::Add(n)),
+                    ("pause", Choice::Pause(n)),
+                    ("unpause", Choice::Unpause(n)),
+                    ("squat", Choice::Squat(n)),
+                    ("usurp", Choice::Usurp(n)),
+                    ("intrude", Choice::Intrude(n)),
+                    ("interrupt", Choice::Interrupt),
+                ];
+                for (name, deed) in deeds {
+                    let mut run = begin();
+                    run.step(deed);
+                    let ending = run.come_to_an_end(Verb::Rollback);
+                    telling(name, || run.assert_ended(ending));
+                    tally.count(&format!("{name}: {ending:?}"));
+                }
             }
-        }
-    });
+        },
+    );
 }

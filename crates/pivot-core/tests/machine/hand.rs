@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pivot_core::fence::{binding_key, canary_key};
-use pivot_core::machine::{Act, Effect, Machine, Notice, Onlooker, Op, Outcome, Phase, RefusalClass, Seen, Side, Write};
+use pivot_core::machine::{
+    Act, Effect, Machine, Notice, Onlooker, Op, Outcome, Phase, RefusalClass, Seen, Side, Write,
+};
 use pivot_core::object::{ObjectKey, Uid};
 use pivot_core::record::{FenceMode, NAMESPACE};
 use pivot_core::select::Action;
@@ -181,9 +183,7 @@ impl Hand {
                 let author = match onlooker {
                     Onlooker::Anybody => Author::Anybody,
                     Onlooker::Ourselves => self.author(),
-                    Onlooker::Former(token) => {
-                        Author::Pivot { id: self.id.clone(), token: token.clone() }
-                    }
+                    Onlooker::Former(token) => Author::Pivot { id: self.id.clone(), token: token.clone() },
                 };
                 let server = clusters.server_mut(*side);
                 server.tick();
@@ -207,7 +207,8 @@ impl Hand {
 
     /// Nothing forbids a zombie to ask. What it gets is what the laws are about.
     fn write_as_zombie(&mut self, clusters: &mut Clusters, write: &Write) -> Outcome {
-        let driven_by = |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
+        let driven_by =
+            |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
         let before = driven_by(clusters);
         // Once the fence has gone, only the limits of the seat keep away what was on its way when it fell asleep.
         let is_late = clusters.lowered.contains(&write.side)
@@ -217,10 +218,13 @@ impl Hand {
             clusters.ghosts.insert((write.side, write.key.clone()));
         }
         let after = driven_by(clusters);
-        let won = before != after && before.is_some_and(|token| token != self.token);
+        let number =
+            |token: &str| token.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0u32);
+        let won = before != after && before.is_some_and(|token| number(&token) > number(&self.token));
         assert!(!won, "a coordinator wrote the record of whoever took over from it");
         laws::after_write(self, clusters, write);
-        let lost = matches!(&outcome, Outcome::Refused { class: RefusalClass::Conflict | RefusalClass::Denied, .. });
+        let lost =
+            matches!(&outcome, Outcome::Refused { class: RefusalClass::Conflict | RefusalClass::Denied, .. });
         self.repelled += usize::from(lost);
         outcome
     }
@@ -256,8 +260,8 @@ impl Hand {
                     clusters.history.entry(self.id.clone()).or_default().movable.extend(moving);
                 }
                 Notice::RollingBack { .. } => {
-                    let committed = clusters.is_committed(&self.id) && !clusters.dead.contains(&Side::Target);
-                    assert!(!committed || self.is_zombie, "rolled back after the decision");
+                    let by_us = clusters.history(&self.id).decided_by.as_ref() == Some(&self.token);
+                    assert!(!by_us, "rolled back after the decision");
                     assert!(self.in_flight.is_empty(), "rolled back while effects are in flight");
                     self.rolling_back = true;
                 }

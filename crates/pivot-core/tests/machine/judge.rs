@@ -84,7 +84,11 @@ impl Run {
         let keys = clusters.source.objects.keys().chain(clusters.shadow.objects.keys());
         for key in keys.filter(|key| !is_record(key)) {
             let view = |server: &Server| server.objects.get(key).map(|object| instance(object));
-            assert_eq!(view(&clusters.source), view(&clusters.shadow), "{key} of the source is not as it was");
+            assert_eq!(
+                view(&clusters.source),
+                view(&clusters.shadow),
+                "{key} of the source is not as it was"
+            );
         }
         assert_eq!(clusters.source.policies(), Vec::<&ObjectKey>::new(), "a fence is left in the source");
         self.assert_given_back(Side::Source);
@@ -135,7 +139,11 @@ impl Run {
             };
             let there = clusters.target.objects.get(key);
             let there = there.unwrap_or_else(|| panic!("{key} is not in the target"));
-            assert_eq!(content(there), content(&carried(&staged, self, object)), "{key} is another in the target");
+            assert_eq!(
+                content(there),
+                content(&carried(&staged, self, object)),
+                "{key} is another in the target"
+            );
             if !clusters.dead.contains(&Side::Source) {
                 let stays = clusters.source.objects.contains_key(key);
                 assert_eq!(stays, kept || *action == Action::Copy, "{key} in the source");
@@ -204,10 +212,8 @@ impl Run {
 /// An owner that somebody removed, or that stays, is not carried.
 fn carried(staged: &BTreeMap<ObjectKey, Action>, run: &Run, object: &Value) -> Value {
     let shadow = &run.clusters.shadow.objects;
-    let carried: BTreeSet<&str> = staged
-        .keys()
-        .filter_map(|key| shadow.get(key)?["metadata"]["uid"].as_str())
-        .collect();
+    let carried: BTreeSet<&str> =
+        staged.keys().filter_map(|key| shadow.get(key)?["metadata"]["uid"].as_str()).collect();
     let mut object = object.clone();
     if let Some(owners) = object["metadata"]["ownerReferences"].as_array_mut() {
         owners.retain(|owner| owner["uid"].as_str().is_some_and(|uid| carried.contains(uid)));

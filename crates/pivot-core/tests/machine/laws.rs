@@ -99,10 +99,7 @@ fn target_write(hand: &Hand, clusters: &Clusters, key: &ObjectKey, op: &Op) {
         Op::Replace { body, .. } | Op::Status { body, .. } => &body["metadata"]["resourceVersion"],
         Op::Merge { patch, .. } => &patch["metadata"]["resourceVersion"],
         Op::Delete { uid, .. } => {
-            assert!(
-                marks::is_ours(&live, &hand.id) || live.uid() != *uid,
-                "{key} is not ours, and deleted"
-            );
+            assert!(marks::is_ours(&live, &hand.id) || live.uid() != *uid, "{key} is not ours, and deleted");
             return;
         }
         Op::Create { .. } => return,
@@ -138,7 +135,9 @@ pub(crate) fn after_write(hand: &Hand, clusters: &mut Clusters, write: &Write) {
         (Side::Target, Some(State::Committed)) if !before.committed => {
             is_decided_rightly(hand, clusters);
             clusters.undisturbed &= hand.sightings.is_empty();
-            clusters.history.entry(hand.id.clone()).or_default().committed = true;
+            let history = clusters.history.entry(hand.id.clone()).or_default();
+            history.committed = true;
+            history.decided_by = Some(hand.token.clone());
         }
         (Side::Target, Some(State::Committed | State::Finished)) => {}
         (Side::Target, state) => {

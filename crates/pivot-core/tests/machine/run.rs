@@ -233,7 +233,8 @@ impl Run {
         let count = self.zombies.len();
         let zombie = &mut self.zombies[pick % count];
         // Once nothing fences it off any more, it is the seat that tells it: what it had under way arrives all the same.
-        let record = |side| self.clusters.record(side, PIVOT).is_none_or(|record| record.token != zombie.token);
+        let record =
+            |side| self.clusters.record(side, PIVOT).is_none_or(|record| record.token != zombie.token);
         let is_deposed = record(Side::Source) && record(Side::Target);
         if is_deposed && !self.clusters.lowered.is_empty() {
             zombie.machine.depose("somebody else has taken the seat".to_owned());
@@ -359,4 +360,3 @@ impl Run {
         panic!("it does not settle");
     }
 }
-

@@ -210,10 +210,13 @@ impl Server {
     pub(crate) fn write(&mut self, author: &Author, write: &Write) -> Outcome {
         self.tick();
         let key = &write.key;
-        if self.refuses(author, key, matches!(write.op, Op::Delete { .. })) {
+        let live = self.objects.get(key).cloned();
+        // Of what is not there nothing but its creation is judged.
+        let is_judged = live.is_some() || matches!(write.op, Op::Create { .. });
+        if is_judged && self.refuses(author, key, matches!(write.op, Op::Delete { .. })) {
             return refused(RefusalClass::Denied);
         }
-        let Some(live) = self.objects.get(key).cloned() else {
+        let Some(live) = live else {
             return match &write.op {
                 Op::Create { body, .. } => self.create(key, body),
                 _ => refused(RefusalClass::NotFound),
@@ -287,17 +290,20 @@ impl Server {
 
     /// What the garbage collector does next: an object none of whose owners exists goes.
     pub(crate) fn collect(&mut self) -> Option<ObjectKey> {
-        let orphan = |(key, object): &(&ObjectKey, &Arc<Value>)| {
-            let owners =
-                object["metadata"]["ownerReferences"].as_array().map(Vec::as_slice).unwrap_or_default();
-            !owners.is_empty()
-                && !object["metadata"]["deletionTimestamp"].is_string()
-                && !owners.iter().any(|owner| self.has_uid(&owner["uid"]))
-                && !self.refuses(&Author::Anybody, key, true)
-        };
-        let orphan = self.objects.iter().find(orphan).map(|(key, _)| key.clone())?;
+        let mut keys = self.objects.keys();
+        let orphan =
+            keys.find(|key| self.is_orphan(key) && !self.refuses(&Author::Anybody, key, true))?.clone();
         self.delete(&orphan);
         Some(orphan)
+    }
+
+    /// True where it stands, and all its owners are gone.
+    pub(crate) fn is_orphan(&self, key: &ObjectKey) -> bool {
+        let Some(object) = self.objects.get(key) else { return false };
+        let owners = object["metadata"]["ownerReferences"].as_array().map(Vec::as_slice).unwrap_or_default();
+        !owners.is_empty()
+            && !object["metadata"]["deletionTimestamp"].is_string()
+            && !owners.iter().any(|owner| self.has_uid(&owner["uid"]))
     }
 
     pub(crate) fn read(&self, key: &ObjectKey) -> Option<Manifest> {

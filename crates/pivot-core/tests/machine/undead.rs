@@ -28,7 +28,8 @@ fn wakes_at_any_instant() {
                             break 'sleeps;
                         }
                     }
-                    let what = format!("{name}, {verb:?}, asleep after {slept} effects, awake after {woken} more");
+                    let what =
+                        format!("{name}, {verb:?}, asleep after {slept} effects, awake after {woken} more");
                     let Some(repelled) = telling(&what, || haunted(&mut run, verb, woken)) else { break };
                     tally.count(if repelled { "repelled" } else { "let pass" });
                     woken += STRIDE;
