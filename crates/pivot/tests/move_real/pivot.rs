@@ -148,8 +148,10 @@ impl<'a> Pivot<'a> {
 
     /// What both planes keep of it.
     pub(crate) async fn kept(&self) -> BothKept {
-        let (source, target) = tokio::try_join!(self.from.client(), self.to.client()).unwrap();
-        let kept = tokio::try_join!(Kept::of(&source, &self.id), Kept::of(&target, &self.id));
+        let (source, target) =
+            tokio::try_join!(Box::pin(self.from.client()), Box::pin(self.to.client())).unwrap();
+        let of = |client| Box::pin(Kept::of(client, &self.id));
+        let kept = tokio::try_join!(of(&source), of(&target));
         kept.unwrap().into()
     }
 
