@@ -67,15 +67,12 @@ impl Entries {
                 owned.pivot != pivot_id
                     && matches!(owned.standing, Standing::HandingOver | Standing::Receiving)
             });
-            match &side.record {
-                Some((record, _)) => {
-                    let (before, fenced) = (record.before.clone(), record.fenced);
-                    Entry { state: record.state, before, taken, fenced }
-                }
-                None => {
-                    let before = owned.filter(|owned| owned.pivot != pivot_id).cloned();
-                    Entry { state: State::Locked, before, taken, fenced: false }
-                }
+            if let Some((record, _)) = &side.record {
+                let (before, fenced) = (record.before.clone(), record.fenced);
+                Entry { state: record.state, before, taken, fenced }
+            } else {
+                let before = owned.filter(|owned| owned.pivot != pivot_id).cloned();
+                Entry { state: State::Locked, before, taken, fenced: false }
             }
         };
         let records = [&past.source.record, &past.target.record].into_iter().flatten();
