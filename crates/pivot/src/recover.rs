@@ -8,13 +8,14 @@ use pivot_core::link::{LinkRules, LinkRulesError};
 use pivot_core::machine::{End, Machine, Past, PastSide, Retire, Side};
 use pivot_core::plan::{Blueprint, Origin};
 use pivot_core::record::{
-    Attested, Course, Known, NoCourse, PivotRecord, SnapshotError, State, StoredSnapshot, Terms, Verb, closing, course,
+    Attested, Course, Known, NoCourse, PivotRecord, SnapshotError, State, StoredSnapshot, Terms, Verb,
+    closing, course,
 };
 use pivot_core::select::Request;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Cluster, Failure};
-use crate::coordinator::SeatError;
+use crate::coordinator::{SeatError, sweep};
 use crate::engine::{self, Sides, Source, Target};
 use crate::event::Listener;
 use crate::records::{Records, RecordsError, past, records_within};
@@ -169,6 +170,31 @@ pub async fn recover(
         answer(Side::Source, source, options.silence),
         answer(Side::Target, target, options.silence)
     )?;
+    let seats = [(Side::Source, &source), (Side::Target, &target)].map(|(side, answer)| {
+        answer.as_ref().map(|answer| (side, answer.cluster.clone(), answer.records.is_empty()))
+    });
+    let driver = options.driver.clone();
+    let recovered = take_up(source, target, options, interrupt, listener).await;
+    if matches!(
+        recovered,
+        Ok(Recovered { end: Ended::Before { .. }, .. })
+            | Err(RecoverError::NoCourse { reason: NoCourse::NoPivot | NoCourse::Decided, .. })
+    ) {
+        // Nobody drives anything here: whoever was killed just before, or just after, left the seat alone.
+        for (side, cluster, forgets) in seats.into_iter().flatten() {
+            sweep(side, &cluster, forgets, &driver.me, driver.times, &*driver.is_dead).await;
+        }
+    }
+    recovered
+}
+
+async fn take_up(
+    source: Option<Answer>,
+    target: Option<Answer>,
+    options: RecoverOptions,
+    interrupt: CancellationToken,
+    listener: Listener<'_>,
+) -> Result<Recovered, RecoverError> {
     let id = which(options.id.as_deref(), source.as_ref(), target.as_ref(), options.close)?;
     let known = |answer: Option<&Answer>| match answer {
         Some(answer) => Known::Read(answer.records.pivot(&id).cloned().map(Box::new)),
@@ -415,7 +441,8 @@ impl Recovery {
             return Ok(());
         }
         Err(RecoverError::Refused(
-            "somebody else has gone on with this pivot in the meantime; look at its status, and ask again".to_owned(),
+            "somebody else has gone on with this pivot in the meantime; look at its status, and ask again"
+                .to_owned(),
         ))
     }
 

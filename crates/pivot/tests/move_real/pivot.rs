@@ -63,7 +63,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) enum Recovered {
     /// It was carried on.
-    Now(Run),
+    Now(Box<Run>),
     /// It had ended before.
     Before { finished: bool },
 }
@@ -71,7 +71,7 @@ pub(crate) enum Recovered {
 impl Recovered {
     pub(crate) fn run(self) -> Run {
         match self {
-            Self::Now(run) => run,
+            Self::Now(run) => *run,
             Self::Before { finished } => panic!("it had ended before: finished {finished}"),
         }
     }
@@ -268,7 +268,7 @@ impl<'a> Pivot<'a> {
         Ok(match recovered.end {
             Ended::Before { finished } => Recovered::Before { finished },
             Ended::Now(end) => {
-                Recovered::Now(Run { id: self.id.clone(), report: None, end, events, kept: None })
+                Recovered::Now(Box::new(Run { id: self.id.clone(), report: None, end, events, kept: None }))
             }
         })
     }
