@@ -133,7 +133,8 @@ impl Machine {
         };
         self.build_items();
         // The fence is the last that ACTIVATE removes: without it the target has been acting since.
-        let open = self.options.terms.fence == FenceMode::Full && !self.ledger.has(Side::Target, Doc::Binding);
+        let open =
+            self.options.terms.fence == FenceMode::Full && !self.ledger.has(Side::Target, Doc::Binding);
         let id = self.options.pivot_id.clone();
         for index in 0..self.stage.items.len() {
             let key = self.stage.items[index].key.clone();

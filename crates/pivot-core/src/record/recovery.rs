@@ -163,7 +163,9 @@ fn decided(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Re
     match (finished, keeps_snapshot) {
         (true, false) => Ok(Course::Ended { finished: true }),
         _ if is_cleared => Ok(Course::Close),
-        (true, true) if source.is_unreachable() && attested.source_dead => Ok(Course::Ended { finished: true }),
+        (true, true) if source.is_unreachable() && attested.source_dead => {
+            Ok(Course::Ended { finished: true })
+        }
         // Perhaps nothing is left to do, and the snapshot was about to go.
         (true, true) if source.is_unreachable() && clears => Err(NoCourse::SourceUnreachable),
         (true, true) if source.is_unreachable() || here.is_none() || is_finished => {
@@ -176,7 +178,9 @@ fn decided(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Re
 /// What is to be done to end a pivot for good that kept the source's objects.
 pub fn closing(source: &Known, target: &Known, attested: Attested) -> Result<Course, NoCourse> {
     match course(Verb::Resume, source, target, attested)? {
-        Course::Ended { finished: true } if target.record().is_some_and(|record| record.snapshot.is_some()) => {
+        Course::Ended { finished: true }
+            if target.record().is_some_and(|record| record.snapshot.is_some()) =>
+        {
             Ok(Course::Decided { source: source.record().is_some() })
         }
         course => Ok(course),
