@@ -24,6 +24,16 @@ pub struct Records {
 }
 
 impl Records {
+    /// True for a cluster that was never part of a pivot, or has forgotten it.
+    pub fn is_empty(&self) -> bool {
+        self.ownership.is_none() && self.pivots.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// True where no pivot is open, and none may be behind a record that cannot be read.
+    pub fn is_at_rest(&self) -> bool {
+        self.unreadable.is_empty() && self.open().next().is_none()
+    }
+
     /// The record of a pivot.
     pub fn pivot(&self, id: &str) -> Option<&PivotRecord> {
         self.pivots.iter().map(|(record, _)| record).find(|record| record.id == id)

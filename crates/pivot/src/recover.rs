@@ -170,17 +170,15 @@ pub async fn recover(
         answer(Side::Source, source, options.silence),
         answer(Side::Target, target, options.silence)
     )?;
+    // Where no pivot is open nobody drives one: whoever was killed just before, or just after, left the seat alone.
+    let idle = [&source, &target].into_iter().flatten().all(|answer| answer.records.is_at_rest());
     let seats = [(Side::Source, &source), (Side::Target, &target)].map(|(side, answer)| {
-        answer.as_ref().map(|answer| (side, answer.cluster.clone(), answer.records.is_empty()))
+        let answer = answer.as_ref().filter(|_| idle);
+        answer.map(|answer| (side, answer.cluster.clone(), answer.records.is_empty()))
     });
     let driver = options.driver.clone();
     let recovered = take_up(source, target, options, interrupt, listener).await;
-    if matches!(
-        recovered,
-        Ok(Recovered { end: Ended::Before { .. }, .. })
-            | Err(RecoverError::NoCourse { reason: NoCourse::NoPivot | NoCourse::Decided, .. })
-    ) {
-        // Nobody drives anything here: whoever was killed just before, or just after, left the seat alone.
+    if !matches!(recovered, Ok(Recovered { end: Ended::Now(_), .. })) {
         for (side, cluster, forgets) in seats.into_iter().flatten() {
             sweep(side, &cluster, forgets, &driver.me, driver.times, &*driver.is_dead).await;
         }

@@ -12,12 +12,14 @@ mod namespace;
 mod release;
 mod seat;
 mod suspension;
+mod sweep;
 
 use std::time::Duration;
 
 pub use error::{Leftover, Lost, SeatError, Unclaimed, Waiting};
 pub use identity::{Identity, NoIdentity};
 pub use seat::Seat;
+pub(crate) use sweep::sweep;
 
 /// Name of the Lease.
 pub const LEASE: &str = "pivotctl";

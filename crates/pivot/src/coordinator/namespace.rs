@@ -41,6 +41,12 @@ async fn read(cluster: &Cluster) -> Result<Option<Manifest>, Failure> {
     cluster.get(&kind(), "v1", None, NAMESPACE).await
 }
 
+/// The pivot for which the namespace was made; `None` where there is none, or others made it.
+pub(super) async fn made_for(cluster: &Cluster) -> Option<String> {
+    let found = read(cluster).await.ok()??;
+    found.annotation(marks::PIVOT_ID).filter(|_| !found.is_terminating()).map(str::to_owned)
+}
+
 /// Makes the namespace where there is none.
 pub(super) async fn ensure(cluster: &Cluster, pivot: &str) -> State {
     match read(cluster).await {
