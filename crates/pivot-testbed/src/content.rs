@@ -6,6 +6,7 @@ use crate::dump::{Dump, Key};
 
 /// Every annotation of a pivot begins like this; no comparison counts them.
 const MARKS: &str = "pivot.metal3.io/";
+const OBSERVED: &str = "observedGeneration";
 
 /// What controllers of Kubernetes put into every namespace.
 pub fn is_of_every_namespace(key: &Key) -> bool {
@@ -50,27 +51,24 @@ fn without_assigned(mut object: Value) -> Value {
     // A Cluster is resumed through its spec, which its controller has yet to observe.
     let resumed_by_spec = object["kind"] == "Cluster";
     if let Some(status) = object.get_mut("status") {
-        observed_lag(status, generation.filter(|_| !resumed_by_spec));
+        observed(status, generation.filter(|_| !resumed_by_spec));
     }
     object
 }
 
-/// Generations begin anew in another cluster. What counts is how far the observed one lies behind; nothing where no
-/// generation is given.
-fn observed_lag(status: &mut Value, generation: Option<i64>) {
+/// Generations begin anew in another cluster. What counts is whether the present one was observed; an older one observed is the
+/// same as none, and nothing counts where no generation is given.
+fn observed(status: &mut Value, generation: Option<i64>) {
     match status {
         Value::Object(fields) => {
-            for (name, value) in fields {
-                if name == "observedGeneration" {
-                    let lag =
-                        generation.zip(value.as_i64()).map(|(generation, observed)| generation - observed);
-                    *value = lag.into();
-                } else {
-                    observed_lag(value, generation);
-                }
+            if let Some(seen) = fields.remove(OBSERVED).as_ref().and_then(Value::as_i64)
+                && generation.is_some_and(|generation| seen >= generation)
+            {
+                fields.insert(OBSERVED.to_owned(), "current".into());
             }
+            fields.values_mut().for_each(|field| observed(field, generation));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| observed_lag(item, generation)),
+        Value::Array(items) => items.iter_mut().for_each(|item| observed(item, generation)),
         _ => {}
     }
 }
@@ -99,6 +97,11 @@ mod tests {
         assert!(
             differs(host("2", 2, 1, "provisioned")),
             "it would look reconciled and is not, or the other way round"
+        );
+        assert_eq!(
+            content(&host("1", 7, 5, "available")).diff(&content(&host("2", 2, 1, "available"))),
+            [],
+            "neither was reconciled"
         );
     }
 

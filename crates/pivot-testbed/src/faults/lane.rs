@@ -8,7 +8,7 @@ use super::{
     case::{Answer, Case, Fence},
     disturb::{STATE, Scene, files},
     ground::Ground,
-    point::{Landmark, is_recorded, landmarks, united},
+    point::{Landmark, landmarks, united},
     role::Role,
     tool_run::Running,
     trouble::Trouble,
@@ -101,11 +101,10 @@ impl<'a> Lane<'a> {
         let done = Box::pin(scene.disturb(case, verdict)).await?;
         if verdict.last().was_killed() {
             self.answer(case.answer, verdict).await?;
+        } else {
+            follow(&self.tools, verdict).await?;
         }
-        follow(&self.tools, verdict).await?;
         verdict.evidence = self.evidence();
-        let is_recorded =
-            Role::BOTH.into_iter().any(|role| is_recorded(&self.ground.bank(role).proxy.history()));
         self.ground.calm();
         let Some(terminal) = self.told(verdict) else { return Ok(()) };
         verdict.terminal = Some(terminal);
@@ -119,7 +118,6 @@ impl<'a> Lane<'a> {
             before: &before,
             namespace: self.ground.namespace(),
             moved: self.ground.moved(),
-            is_recorded,
             restarted: matches!(case.trouble, Trouble::Outage(..) | Trouble::Restored(_)),
         };
         verdict.violations.extend(witness.judge(&after, terminal));
@@ -128,15 +126,22 @@ impl<'a> Lane<'a> {
 
     /// Takes a pivot up that was left.
     async fn answer(&self, answer: Answer, verdict: &mut Verdict) -> Result<()> {
-        for verb in [answer.verb(), "status"] {
-            let words = [verb, "-n", self.ground.namespace()];
-            let ended = Running::start(self.ground.command(&self.tools, &words))?.end(LIMIT).await?;
-            verdict.commands.push(ended);
-            // It may have been left before either cluster knew of it: then only a look at the objects tells.
-            if !verdict.last().last_line().contains("not known") {
-                break;
-            }
+        self.say(answer.verb(), verdict).await?;
+        follow(&self.tools, verdict).await?;
+        // A look alone clears nothing away.
+        if verdict.last().line.starts_with("status") {
+            self.say("resume", verdict).await?;
         }
+        // It may have been left before either cluster knew of it: then only the objects tell who has them.
+        if verdict.last().last_line().contains("not known") {
+            self.say("status", verdict).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&self, verb: &str, verdict: &mut Verdict) -> Result<()> {
+        let words = [verb, "-n", self.ground.namespace()];
+        verdict.commands.push(Running::start(self.ground.command(&self.tools, &words))?.end(LIMIT).await?);
         Ok(())
     }
 
@@ -150,7 +155,11 @@ impl<'a> Lane<'a> {
         let (terminal, fits) = match (active(Role::Source), active(Role::Target)) {
             // Nothing to undo, or to finish, is an error of the command line (2) or none at all.
             (true, false) => (Terminal::A, matches!(verdict.last().code, Some(0..=3))),
-            (false, true) => (Terminal::B, verdict.last().code == Some(0)),
+            // A decided pivot is not undone (1).
+            (false, true) => {
+                let refused = verdict.last().code == Some(1) && verdict.last().line.starts_with("rollback");
+                (Terminal::B, refused || verdict.last().code == Some(0))
+            }
             _ => {
                 verdict
                     .violations

@@ -231,15 +231,3 @@ pub(super) fn united(first: Vec<Landmark>, later: &[Landmark]) -> Vec<Landmark> 
     });
     first.chain(more).collect()
 }
-
-/// True where a pivot of this history got as far as to write a record.
-pub(super) fn is_recorded(history: &[Entry]) -> bool {
-    let records = |entry: &&Entry| {
-        let call = &entry.call;
-        call.verb == Verb::Create
-            && call.namespace == SYSTEM
-            && call.kind == "ConfigMap"
-            && call.query("dryRun").is_empty()
-    };
-    history.iter().filter(records).any(|entry| entry.outcome.applied())
-}

@@ -151,8 +151,6 @@ pub(super) struct Witness<'a> {
     pub namespace: &'a str,
     /// What moves.
     pub moved: &'a BTreeSet<Key>,
-    /// Whether the pivot got as far as to write a record.
-    pub is_recorded: bool,
     /// Whether an API server was restarted, which then writes objects of its own.
     pub restarted: bool,
 }
@@ -197,7 +195,7 @@ impl Witness<'_> {
             note(Invariant::Bystanders, others.into_iter().map(there).collect());
             note(
                 Invariant::Nothing,
-                self.left(role, terminal, before, after).into_iter().map(there).collect(),
+                Self::left(role, terminal, before, after).into_iter().map(there).collect(),
             );
             let known: BTreeSet<_> = before.dangling_owners().into_iter().collect();
             let dangling = after.dangling_owners().into_iter().filter(|one| !known.contains(one));
@@ -230,17 +228,8 @@ impl Witness<'_> {
     }
 
     /// What a pivot left that it should have taken away.
-    fn left(&self, role: Role, terminal: Terminal, before: &Dump, after: &Dump) -> Vec<String> {
+    fn left(role: Role, terminal: Terminal, before: &Dump, after: &Dump) -> Vec<String> {
         let ours = after.filter(|key| is_of_system(key) || is_fence(key));
-        // Whoever was killed before it wrote its first record leaves a Lease that the next one takes over at once.
-        if !self.is_recorded {
-            return ours
-                .iter()
-                .map(|(key, _)| key)
-                .filter(|key| is_fence(key))
-                .map(ToString::to_string)
-                .collect();
-        }
         let stays = |key: &Key| {
             if is_fence(key) || matches!(key.kind.as_str(), "Lease" | "Secret") {
                 return false;
@@ -333,13 +322,7 @@ mod tests {
     fn broken(after: &Look, terminal: Terminal) -> Vec<Invariant> {
         let before = before();
         let moved = BTreeSet::from([Key::of(&object("Secret", NAMESPACE, "moves", "")).unwrap()]);
-        let witness = Witness {
-            before: &before,
-            namespace: NAMESPACE,
-            moved: &moved,
-            is_recorded: true,
-            restarted: false,
-        };
+        let witness = Witness { before: &before, namespace: NAMESPACE, moved: &moved, restarted: false };
         let mut broken: Vec<_> =
             witness.judge(after, terminal).into_iter().map(|one| one.invariant).collect();
         broken.dedup();
