@@ -12,6 +12,7 @@ const CASES: usize = 150;
 /// Draws the sample. Another one draws other cases, which must end well too.
 const SEED: u64 = 1;
 
+#[ignore = "takes a quarter of an hour and more; run it with -- --ignored, or `cargo xtask faults`"]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_pivot_ends_in_one_of_the_two_good_ends() {
     let assets = assets_or_skip!();
