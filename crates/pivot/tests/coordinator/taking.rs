@@ -62,11 +62,8 @@ async fn a_second_one_is_sent_away_while_the_first_lives() {
     assert!(begun.elapsed() <= TIMES.renew_every + Duration::from_secs(2));
     let told: Vec<_> = attempt.told.iter().map(|waiting| (waiting.side, waiting.at_most)).collect();
     assert_eq!(told, [(Side::Source, TIMES.duration), (Side::Target, TIMES.duration)]);
-    assert!(
-        attempt.told[0].to_string().contains("process 7 on a (pivot p1); waiting 20 s"),
-        "{}",
-        attempt.told[0]
-    );
+    let told = attempt.told[0].to_string();
+    assert!(told.contains("process 7 on a (pivot p1)") && told.contains("at most 20 s"), "{told}");
     assert_eq!(scene.holders(), both("a"));
     assert!(first.is_held());
 }
