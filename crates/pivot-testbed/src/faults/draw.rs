@@ -55,8 +55,12 @@ pub(super) fn kills(fence: Fence, landmarks: &[Landmark], seed: &mut Seed) -> Ve
                 _ => Answer::Resume,
             };
             // New clusters for one case take long.
-            let all = fence == Fence::Full && !landmark.first_only;
-            let wanted = landmark.border && (all || stage == chosen);
+            let wanted = landmark.border
+                && match (fence, landmark.first_only) {
+                    (Fence::Full, false) => true,
+                    (Fence::Full, true) | (Fence::Pause, false) => stage == chosen,
+                    (Fence::Pause, true) => false,
+                };
             let instant = Instant { point: landmark.point.clone(), stage };
             let case = Case {
                 fence,

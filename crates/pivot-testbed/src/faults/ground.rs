@@ -111,10 +111,11 @@ impl Bank {
                 .try_for_each_concurrent(CONCURRENCY, async |key: Key| self.remove(&served.gvk, &key).await)
                 .await?;
         }
-        for namespace in namespaces {
-            self.remove(Gvk::NAMESPACE, &Key::new(Gvk::NAMESPACE, "", namespace)).await?;
-        }
-        Ok(())
+        let namespaces = namespaces.iter().map(|namespace| Key::new(Gvk::NAMESPACE, "", namespace));
+        stream::iter(namespaces)
+            .map(Ok)
+            .try_for_each_concurrent(None, async |key: Key| self.remove(Gvk::NAMESPACE, &key).await)
+            .await
     }
 
     /// Removes an object with its finalizers, and waits until it is gone. A fence that was lowered just now may still stand for a

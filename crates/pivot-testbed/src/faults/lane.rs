@@ -24,7 +24,7 @@ const STEPS: usize = 5;
 /// Writes of each side that are shown of a case that failed.
 const EVIDENCE: usize = 60;
 /// Cases after which both clusters are emptied: records of old pivots would only slow down the rest.
-const RENEW_AFTER: usize = 20;
+const RENEW_AFTER: usize = 40;
 
 /// Runs cases.
 #[derive(Debug)]

@@ -110,5 +110,8 @@ pub(super) fn controller_manager(
         flag("root-ca-file", &files.authority),
         flag("leader-elect", "false"),
         flag("secure-port", "0"),
+        // As fast as it goes: the limits are made for large clusters.
+        flag("kube-api-qps", "1000"),
+        flag("kube-api-burst", "2000"),
     ]
 }
