@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::kind::GroupKind;
@@ -69,11 +70,23 @@ pub struct OwnerReference {
 
 /// An object as the API server sent it.
 ///
-/// The content stays raw JSON so that no field is lost on the way, whatever its version; the accessors only look.
+/// The content stays raw JSON so that no field is lost on the way, whatever its version; the accessors only look. Clones share it.
 /// `Debug` never prints content, because Secrets pass through here.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Manifest(Value);
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(from = "Value")]
+pub struct Manifest(Arc<Value>);
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl From<Value> for Manifest {
+    fn from(value: Value) -> Self {
+        Self(Arc::new(value))
+    }
+}
 
 impl fmt::Debug for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +101,7 @@ impl fmt::Debug for Manifest {
 impl Manifest {
     /// Takes any JSON; a value that is no object reads as one without fields.
     pub fn new(value: Value) -> Self {
-        Self(value)
+        Self(Arc::new(value))
     }
 
     /// The raw content.
@@ -98,7 +111,7 @@ impl Manifest {
 
     /// The raw content, by value.
     pub fn into_value(self) -> Value {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     fn meta(&self) -> Option<&Map<String, Value>> {

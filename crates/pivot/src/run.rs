@@ -25,6 +25,8 @@ use crate::survey::{DirectorySurvey, Options, Survey};
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a change in the source may send a run back to SNAPSHOT.
 const SNAPSHOTS: u32 = 5;
+/// From how many objects on it pays to compare and keep them before the source is fenced.
+const BULK: usize = 256;
 
 /// Tells the time of day, for people alone.
 pub type Clock = Arc<dyn Fn() -> String + Send + Sync>;
@@ -299,6 +301,7 @@ pub(crate) fn machine_options(
         wait: options.survey.wait,
         patience: options.patience,
         snapshots: SNAPSHOTS,
+        bulk: BULK,
         live_providers,
         controllers,
     }

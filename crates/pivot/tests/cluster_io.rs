@@ -95,7 +95,7 @@ async fn an_inventory_holds_all_of_a_namespace() {
     let discovery = discover(&cluster).await;
     let scope = ListScope { namespaces: Some([name.clone()].into()) };
     let rules = LinkRules::builtin();
-    let listing = cluster.inventory(&discovery, &BTreeMap::new(), &scope, &rules).await.unwrap();
+    let listing = cluster.inventory(&discovery, &BTreeMap::new(), &scope, &rules, None).await.unwrap();
     assert!(listing.unreadable.is_empty());
     let inventory = &listing.inventory;
     assert_eq!(inventory.provider_namespaces, ["capm3-system"]);
@@ -305,13 +305,13 @@ async fn permissions_narrow_what_is_listed() {
     assert!(discovery.namespaces.is_none());
     let scope = ListScope { namespaces: Some([name.clone()].into()) };
     let rules = LinkRules::builtin();
-    let listing = cluster.inventory(&discovery, &BTreeMap::new(), &scope, &rules).await.unwrap();
+    let listing = cluster.inventory(&discovery, &BTreeMap::new(), &scope, &rules, None).await.unwrap();
     let hosts = &kind(&discovery, "metal3.io", "BareMetalHost").kind;
     assert!(listing.unreadable.iter().any(|one| one.kind == *hosts && one.namespace.is_none()));
     let position = listing.positions.iter().find(|position| position.kind == *hosts).unwrap();
     assert_eq!(position.namespace.as_deref(), Some(name.as_str()));
 
-    let error = cluster.inventory(&discovery, &BTreeMap::new(), &ListScope::default(), &rules).await;
+    let error = cluster.inventory(&discovery, &BTreeMap::new(), &ListScope::default(), &rules, None).await;
     assert!(error.unwrap_err().source.is_forbidden());
 }
 

@@ -1,6 +1,7 @@
 //! Effects the machine asks for, and the outcomes it is told.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,10 @@ pub enum Act {
         key: ObjectKey,
     },
     /// List everything of the source that takes part, consistently; answered by [`Outcome::Inventory`].
-    Inventory,
+    Inventory {
+        /// What was listed before. An object whose uid and resourceVersion are the same is the same, and need not be read again.
+        known: Arc<Inventory>,
+    },
     /// List some kinds of the target; answered by [`Outcome::Inventory`].
     ListTarget(Extent),
     /// List some kinds by metadata alone; answered by [`Outcome::Glance`].

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::defect::Defect;
 use super::effect::{Onlooker, Outcome};
 use super::ledger::{Doc, sealed};
 use super::notice::{Notice, Side};
@@ -183,6 +184,7 @@ impl Machine {
         let fence = self.fences.get(side);
         let count = fence.denials.entry(onlooker.clone()).or_default();
         let proven = match (&onlooker, denied) {
+            _ if Defect::SkipFenceCheck.is_made() => true,
             (Onlooker::Ourselves, denied) => !denied,
             (_, true) => {
                 *count += 1;

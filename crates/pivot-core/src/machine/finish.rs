@@ -2,6 +2,7 @@
 
 use super::Machine;
 use super::Retire;
+use super::defect::Defect;
 use super::end::End;
 use super::notice::Side;
 use super::script::Then;
@@ -28,6 +29,9 @@ impl Machine {
         if self.options.terms.retire == Retire::Delete && self.entries.get(Side::Source).fenced {
             waves.extend(self.lower(Side::Source));
         }
+        if Defect::SnapshotFirst.is_made() {
+            waves.extend(self.forget_snapshot());
+        }
         waves.push(self.own(Side::Source, Standing::Retired));
         waves.push(self.enter(Side::Source, State::Finished));
         waves.push(self.enter(Side::Target, State::Finished));
@@ -42,6 +46,15 @@ impl Machine {
         if is_needed {
             return self.closed();
         }
+        if self.blueprint.pivot.is_some() {
+            // Whoever was there before may have kept more of it than is known.
+            self.push(Step::Leftovers);
+        } else {
+            self.drop_snapshot();
+        }
+    }
+
+    pub(super) fn drop_snapshot(&mut self) {
         let mut waves = self.forget_snapshot();
         waves.push(self.save(Side::Target));
         self.play(waves, Then::Closed);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Machine;
+use super::defect::Defect;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::notice::Side;
 use super::retry::Tries;
@@ -92,10 +93,12 @@ impl Machine {
 
     /// The object is complete.
     pub(super) fn is_ready(&mut self, index: usize) {
-        let item = &mut self.stage.items[index];
-        if item.ready {
+        if self.stage.items[index].ready {
             return;
         }
+        let made_of = self.source_version(index);
+        let item = &mut self.stage.items[index];
+        item.made_of = made_of;
         item.ready = true;
         item.started = true;
         self.stage.ready += 1;
@@ -117,7 +120,8 @@ impl Machine {
 
     fn written(&mut self, index: usize, revision: Revision) {
         let source_uid = self.blueprint.object(self.stage.items[index].id).uid.clone();
-        self.stage.owners.insert(source_uid, revision.uid.clone());
+        let owner = if Defect::SourceUidAsOwner.is_made() { &source_uid } else { &revision.uid };
+        self.stage.owners.insert(source_uid.clone(), owner.clone());
         self.stage.items[index].target = Some(revision);
         self.close_cycles();
     }

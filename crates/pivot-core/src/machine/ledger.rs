@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Machine;
+use super::defect::Defect;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::notice::Side;
 use super::phase::Phase;
@@ -285,6 +286,9 @@ impl Machine {
         let cause = format!("{key} on the {side} {how}");
         if doc == Doc::Ownership && self.phase == Phase::Lock && !self.is_failing() {
             self.ledger.held.remove(&(side, doc));
+            if Defect::TakeWhatIsTaken.is_made() {
+                return self.scripted();
+            }
             self.fail(format!("{cause}: another pivot takes this cluster"));
         } else {
             self.depose(format!("{cause}: another pivotctl has taken over this pivot"));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::defect::Defect;
 use super::ledger::Doc;
 use super::notice::Side;
 use super::proof::Committed;
@@ -238,7 +239,11 @@ impl Machine {
             } else {
                 std::collections::BTreeSet::new()
             },
-            pauses: if here(false) { self.pauses() } else { Vec::new() },
+            pauses: if here(false) && !Defect::ForgetOriginals.is_made() {
+                self.pauses()
+            } else {
+                Vec::new()
+            },
             captured: if entry.fenced { self.captured(side) } else { Vec::new() },
             fenced: entry.fenced,
             source_fence: if here(true) { self.source_proof() } else { None },
@@ -248,6 +253,9 @@ impl Machine {
     }
 
     pub(super) fn begin_prepare(&mut self) {
+        if Defect::CommitUnprepared.is_made() {
+            return self.prepared();
+        }
         let waves = vec![self.enter(Side::Source, State::Prepared)];
         self.play(waves, Then::Prepared);
     }

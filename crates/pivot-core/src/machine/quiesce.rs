@@ -262,7 +262,8 @@ impl Machine {
         self.blueprint.to_pause().next().is_some()
     }
 
-    /// After a snapshot: a pause that is gone, or that somebody else has set to a value of his own, is not ours to take back.
+    /// After a snapshot: a pause that somebody else has set to a value of his own is not ours to take back. One that seems to be gone
+    /// stays known: it is set again, and a list may be older than the pause.
     pub(super) fn forget_pauses_of_others(&mut self) {
         let inventory = &self.blueprint.source.inventory;
         let id = &self.options.pivot_id;
@@ -270,13 +271,13 @@ impl Machine {
         self.paused.retain(|key, paused| {
             let Some(object) = inventory.get(key) else { return false };
             let now = paused.field.read(&object.manifest);
-            let ours = now == paused.field.paused(id);
-            if !ours && now != paused.original && paused.field.is_paused(&now) {
+            let theirs = now != paused.field.paused(id) && paused.field.is_paused(&now);
+            if theirs && now != paused.original {
                 let message =
                     format!("somebody else paused it with {}; that pause stays", describe_pause(&now));
                 warnings.push(Notice::Warning { object: Some(key.clone()), message });
             }
-            ours
+            !theirs
         });
         self.notices.extend(warnings);
     }

@@ -39,6 +39,13 @@ enum State {
     Kept,
 }
 
+impl Entry {
+    /// True once our delete was accepted, and finalizers hold it.
+    pub(super) fn is_stripping(&self) -> bool {
+        self.stripping.is_some()
+    }
+}
+
 /// The removal of a set.
 #[derive(Clone, Debug)]
 pub(super) struct Removal {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::defect::Defect;
 use super::effect::{Extent, Outcome, RefusalClass, Revision};
 use super::notice::{Notice, Side};
 use super::proof::Committed;
@@ -64,7 +65,11 @@ impl Machine {
         let holds = |key: &ObjectKey| {
             inventory.get(key).is_some_and(|object| object.manifest.finalizers().next().is_some())
         };
-        self.removal = Some(if self.is_fenced_fully() { removal.stripping_first(holds) } else { removal });
+        self.removal = Some(if self.is_fenced_fully() && !Defect::DeleteBeforeStrip.is_made() {
+            removal.stripping_first(holds)
+        } else {
+            removal
+        });
     }
 
     pub(super) fn removal(&self) -> &Removal {
@@ -114,14 +119,16 @@ impl Machine {
         let Some(found) = found.filter(|found| found.uid() == expected.uid) else {
             return self.gone(entry);
         };
+        // Only RETIRE asks for a revision: what was written after VERIFY is not in the target, and must not be lost. That holds as
+        // well for what somebody else deletes; what our own delete leads to is no change.
+        let is_ours = expected.is_stripping();
+        if expected.resource_version.is_some() && !is_ours && !self.says_the_same(found) {
+            self.keep(entry, "changed in the source after the snapshot");
+            return;
+        }
         if found.is_terminating() {
             self.removal_mut().terminating(entry, Revision::of(found));
             self.again(Step::Remove(entry), tries);
-            return;
-        }
-        // Only RETIRE asks for a revision: what was written after VERIFY is not in the target, and must not be lost.
-        if expected.resource_version.is_some() && !self.says_the_same(found) {
-            self.keep(entry, "changed in the source after the snapshot");
             return;
         }
         // The answer to the strip was lost, or an earlier run got that far.
@@ -136,13 +143,14 @@ impl Machine {
         let Some(known) = self.blueprint.source.inventory.find_uid(&found.uid()) else { return false };
         let known = &self.blueprint.object(known).manifest;
         let mut before = comparable(known, known.generation());
-        if self.is_fenced_fully()
-            && found.finalizers().next().is_none()
-            && let Some(metadata) = before["metadata"].as_object_mut()
-        {
-            metadata.remove("finalizers");
+        let mut now = comparable(found, found.generation());
+        // Whoever deletes it takes them off.
+        if found.is_terminating() || (self.is_fenced_fully() && found.finalizers().next().is_none()) {
+            for content in [&mut before, &mut now] {
+                content["metadata"].as_object_mut().map(|metadata| metadata.remove("finalizers"));
+            }
         }
-        differences(&before, &comparable(found, found.generation())).is_empty()
+        differences(&before, &now).is_empty()
     }
 
     fn gone(&mut self, entry: usize) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Machine;
+use super::defect::Defect;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::end::End;
 use super::ledger::Doc;
@@ -15,7 +16,7 @@ use super::removal::Removal;
 use super::retry::Tries;
 use super::script::Then;
 use super::step::Step;
-use crate::inventory::Inventory;
+use crate::inventory::Object;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
 use crate::record::{State, chunk_number};
@@ -28,6 +29,8 @@ pub(super) struct Rollback {
     cause: String,
     /// Objects to be restored in the source, as they were read.
     restoring: BTreeMap<ObjectKey, Manifest>,
+    /// What is there of what was staged.
+    staged: Vec<Object>,
     pending: usize,
     pub(super) namespaces: Namespaces,
     /// The target could be decided until its record says that the pivot is off: the source waits for it (R2).
@@ -67,9 +70,10 @@ impl Machine {
             phase,
             cause,
             restoring: BTreeMap::new(),
+            staged: Vec::new(),
             pending: 0,
             namespaces: Namespaces::default(),
-            needs_target: self.is_prepared(),
+            needs_target: self.is_prepared() && !Defect::OpenUnanswered.is_made(),
             giving_up: false,
             of_another,
         });
@@ -134,7 +138,7 @@ impl Machine {
     /// whether anything is there: a change in the source leads back from STAGE and VERIFY.
     pub(super) fn clear_target(&mut self) {
         self.rollback_mut().needs_target = false;
-        if self.gone.target {
+        if self.gone.target || Defect::LeaveStaged.is_made() {
             self.target_clear();
         } else if self.stage.items.is_empty() && self.reach.kinds.is_empty() {
             self.drop_namespaces();
@@ -155,10 +159,15 @@ impl Machine {
     }
 
     pub(super) fn clear_source(&mut self) {
-        if self.paused.is_empty() || !self.has_side(Side::Source) {
-            self.restored_all();
-        } else {
-            self.push(Step::Survey);
+        let paused: Vec<_> = self.paused.keys().cloned().collect();
+        if paused.is_empty() || !self.has_side(Side::Source) {
+            return self.restored_all();
+        }
+        self.rollback_mut().pending = paused.len();
+        // Each is read by itself: no list, however old, may hide a pause of ours.
+        for key in paused {
+            let of = Box::new(Step::Restore(key.clone()));
+            self.push(Step::ReadBack { of, side: Side::Source, key });
         }
     }
 
@@ -171,56 +180,45 @@ impl Machine {
             Outcome::Inventory(inventory) => inventory,
             other => return self.refused("listing the target", other),
         };
+        // What was staged and is not listed was removed by somebody, or the list is older than it: each is read by itself.
+        let staged = self.stage.items().iter().filter(|item| !item.foreign && item.target.is_some());
+        let unlisted: Vec<_> =
+            staged.map(|item| &item.key).filter(|key| found.get(key).is_none()).cloned().collect();
         let id = &self.options.pivot_id;
-        let ours =
-            found.iter().map(|(_, object)| object).filter(|object| marks::is_ours(&object.manifest, id));
-        self.removal = Some(Removal::by_owners(Side::Target, ours));
+        let listed = found.iter().map(|(_, object)| object);
+        let ours = listed.filter(|object| marks::is_ours(&object.manifest, id)).cloned().collect();
+        let rollback = self.rollback_mut();
+        rollback.staged = ours;
+        rollback.pending = unlisted.len();
+        for key in unlisted {
+            self.push(Step::Unlisted(key));
+        }
+        self.swept();
+    }
+
+    pub(super) fn settle_unlisted(&mut self, key: ObjectKey, outcome: Outcome) {
+        let found = match outcome {
+            Outcome::Read(found) => found,
+            other => return self.refused(&format!("reading {key}"), other),
+        };
+        let ours = found.filter(|found| marks::is_ours(found, &self.options.pivot_id));
+        let rollback = self.rollback_mut();
+        rollback.pending -= 1;
+        rollback.staged.extend(ours.map(|manifest| Object { key, uid: manifest.uid(), manifest: *manifest }));
+        self.swept();
+    }
+
+    fn swept(&mut self) {
+        let rollback = self.rollback_mut();
+        if rollback.pending > 0 {
+            return;
+        }
+        let staged = std::mem::take(&mut rollback.staged);
+        self.removal = Some(Removal::by_owners(Side::Target, staged.iter()));
         self.start_removal();
         if self.removal().is_finished() {
             self.drop_namespaces();
         }
-    }
-
-    pub(super) fn settle_survey(&mut self, outcome: Outcome) {
-        let inventory = match outcome {
-            Outcome::Inventory(inventory) => inventory,
-            other => return self.refused("listing the source", other),
-        };
-        let restoring = self.objects_to_restore(&inventory);
-        let keys: Vec<_> = restoring.keys().cloned().collect();
-        let rollback = self.rollback_mut();
-        rollback.pending = keys.len();
-        rollback.restoring = restoring;
-        if keys.is_empty() {
-            self.restored_all();
-        }
-        for key in keys {
-            self.push(Step::Restore(key));
-        }
-    }
-
-    /// Objects that carry our pause. A value that somebody set since is theirs.
-    fn objects_to_restore(&mut self, inventory: &Inventory) -> BTreeMap<ObjectKey, Manifest> {
-        let mut restoring = BTreeMap::new();
-        for (key, paused) in &self.paused {
-            let Some(object) = inventory.get(key) else { continue };
-            let now = paused.field.read(&object.manifest);
-            if now == paused.original {
-                continue;
-            }
-            if now == paused.field.paused(&self.options.pivot_id) {
-                restoring.insert(key.clone(), object.manifest.clone());
-            } else {
-                self.notices.push(Notice::Warning {
-                    object: Some(key.clone()),
-                    message: format!(
-                        "its pause was changed by somebody else to {}; left as it is",
-                        describe_pause(&now)
-                    ),
-                });
-            }
-        }
-        restoring
     }
 
     pub(super) fn restore_write(&self, key: &ObjectKey) -> Write {
@@ -244,15 +242,22 @@ impl Machine {
         }
     }
 
+    /// What carries our pause is opened. A value that somebody set since is theirs.
     pub(super) fn read_back_restore(&mut self, key: ObjectKey, tries: Tries, found: Option<&Manifest>) {
-        let paused = self.paused_object(&key).clone();
-        match found {
-            Some(found) if paused.field.read(found) == paused.field.paused(&self.options.pivot_id) => {
-                self.rollback_mut().restoring.insert(key.clone(), found.clone());
-                self.again(Step::Restore(key), tries);
-            }
-            _ => self.restored(),
+        let paused = self.paused_object(&key);
+        let (field, original) = (paused.field, paused.original.clone());
+        let Some(found) = found else { return self.restored() };
+        let now = field.read(found);
+        if now == field.paused(&self.options.pivot_id) && now != original {
+            self.rollback_mut().restoring.insert(key.clone(), found.clone());
+            return self.again(Step::Restore(key), tries);
         }
+        if now != original {
+            let pause = describe_pause(&now);
+            let message = format!("its pause was changed by somebody else to {pause}; left as it is");
+            self.notices.push(Notice::Warning { object: Some(key), message });
+        }
+        self.restored();
     }
 
     fn restored(&mut self) {
@@ -264,8 +269,10 @@ impl Machine {
     }
 
     fn restored_all(&mut self) {
-        let of_another = self.rollback.as_ref().is_some_and(|rollback| rollback.of_another);
-        if of_another && !self.gone.target {
+        // Before the fence knew of us, whoever was there before may have written a chunk.
+        let had_another = self.blueprint.pivot.is_some()
+            || self.rollback.as_ref().is_some_and(|rollback| rollback.of_another);
+        if had_another && !self.gone.target {
             self.push(Step::Leftovers);
         } else {
             self.let_go();
@@ -290,7 +297,11 @@ impl Machine {
                 self.notices.push(Notice::Warning { object: None, message });
             }
         }
-        self.let_go();
+        if self.rollback.is_some() {
+            self.let_go();
+        } else {
+            self.drop_snapshot();
+        }
     }
 
     fn let_go(&mut self) {

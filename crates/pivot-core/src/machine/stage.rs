@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::defect::Defect;
 use super::effect::{Outcome, Revision};
 use super::ledger::Doc;
 use super::notice::Side;
@@ -49,6 +50,11 @@ pub(super) struct Item {
     pub(super) released: bool,
     /// Complete.
     pub(super) ready: bool,
+    /// The instance in the source, and what it said when this was complete.
+    pub(super) source: Uid,
+    pub(super) made_of: String,
+    /// Revision in the target that was found equal to it.
+    pub(super) verified: Option<String>,
 }
 
 /// The state of STAGE; what it learned of the target serves the later phases.
@@ -116,30 +122,75 @@ impl Machine {
     /// What PLAN saw of the target serves the first time: nothing of this pivot can be there that it did not see, and a name that
     /// was taken since is refused to the create. Afterwards the target is listed, and always where somebody else may have staged.
     pub(super) fn stage_now(&mut self) {
-        if self.phase == Phase::Stage && !self.gone.source && self.blueprint.origin == Origin::Cluster {
-            self.store_snapshot();
+        let is_last = self.phase == Phase::Stage;
+        let stays = !self.gone.source && self.blueprint.origin == Origin::Cluster;
+        if stays && (is_last || self.is_bulk()) {
+            self.store_snapshot(is_last);
         }
-        match &self.blueprint.target {
+        match self.blueprint.target.as_ref().map(Arc::clone) {
             Some(facts) if self.stage.items.is_empty() && self.blueprint.pivot.is_none() => {
-                let facts = Arc::clone(facts);
                 self.reconcile(&facts.inventory);
             }
+            _ if self.carries_over() => {}
             _ => self.push(Step::ListStaged),
         }
     }
 
-    /// The target keeps what it may need once the source can no longer be asked. Staging goes on meanwhile.
-    fn store_snapshot(&mut self) {
+    /// Too much to be compared and kept while nobody acts.
+    pub(super) fn is_bulk(&self) -> bool {
+        self.blueprint.staged.len() >= self.options.bulk
+    }
+
+    /// Goes on from what this run staged before behind the target's fence, without another look: what the source still says is
+    /// complete. False where only a list can tell what is to be done.
+    fn carries_over(&mut self) -> bool {
+        if !self.is_fenced_fully() || self.stage.items.is_empty() || self.stage.ready < self.stage.items.len()
+        {
+            return false;
+        }
+        let before = std::mem::take(&mut self.stage);
+        self.stage.asked_namespaces.clone_from(&before.asked_namespaces);
+        self.stage.known_namespaces.clone_from(&before.known_namespaces);
+        self.build_items();
+        let mut complete = Vec::new();
+        for old in before.items {
+            let Some(index) = self.stage.position(&old.key) else { return false };
+            let item = &self.stage.items[index];
+            let same = old.made_of == self.source_version(index) && old.deferred == item.deferred;
+            if old.source != item.source || (old.foreign && !same) {
+                return false;
+            }
+            let uid = old.target.as_ref().map(|revision| revision.uid.clone());
+            self.stage.owners.extend(uid.map(|uid| (old.source, uid)));
+            let item = &mut self.stage.items[index];
+            (item.target, item.foreign) = (old.target, old.foreign);
+            if same {
+                item.verified = old.verified;
+                item.started = true;
+                complete.push(index);
+            }
+        }
+        self.stage_rest(complete);
+        true
+    }
+
+    /// The target keeps what it may need once the source can no longer be asked. Staging goes on meanwhile. Only the last one counts;
+    /// an early one makes that one short.
+    fn store_snapshot(&mut self, is_last: bool) {
         let snapshot = StoredSnapshot::of(&self.blueprint, self.pauses());
-        let (mark, chunks) = snapshot.encode(&self.options.pivot_id);
+        self.packed = snapshot.pack(&self.packed);
+        let (mark, chunks) = self.packed.secrets(&self.options.pivot_id);
         let chunks: Vec<Step> = chunks
             .into_iter()
             .enumerate()
             .filter_map(|(number, (_, body))| self.want(Side::Target, Doc::Chunk(number), Some(body)))
             .collect();
-        self.entries.snapshot = Some(mark);
-        let mark = self.save(Side::Target);
-        self.play(vec![chunks, mark], Then::SnapshotStored);
+        let mut waves = vec![chunks];
+        if is_last {
+            self.entries.snapshot = Some(mark);
+            waves.push(self.save(Side::Target));
+        }
+        self.play(waves, Then::SnapshotStored);
     }
 
     /// Namespaces that are not in the target: those of them that carry our mark are ours to remove.
@@ -183,6 +234,11 @@ impl Machine {
                 Err(cause) => return self.fail(cause),
             }
         }
+        self.stage_rest(complete);
+    }
+
+    /// These are complete, the others are staged.
+    fn stage_rest(&mut self, complete: Vec<usize>) {
         self.create_namespaces();
         for index in complete {
             self.is_ready(index);
@@ -210,11 +266,18 @@ impl Machine {
             return;
         }
         self.removal = None;
-        if self.dirty.is_empty() || self.phase == Phase::PreCopy {
-            self.advance(format!("{} objects are complete in the target", self.stage.ready));
+        if self.phase == Phase::PreCopy && self.is_bulk() {
+            self.pending = 1;
+            self.push(Step::ListTarget);
+        } else if self.dirty.is_empty() || self.phase == Phase::PreCopy {
+            self.staged();
         } else {
             self.resnapshot();
         }
+    }
+
+    pub(super) fn staged(&mut self) {
+        self.advance(format!("{} objects are complete in the target", self.stage.ready));
     }
 
     pub(super) fn build_items(&mut self) {
@@ -247,6 +310,9 @@ impl Machine {
                 started: false,
                 released: false,
                 ready: false,
+                source: blueprint.object(id).uid.clone(),
+                made_of: String::new(),
+                verified: None,
             };
             stage.items.push(item);
         }
@@ -277,7 +343,7 @@ impl Machine {
         let source = &self.blueprint.object(item.id).manifest;
         let ours = marks::is_ours(existing, &self.options.pivot_id)
             && existing.annotation(marks::SOURCE_UID) == Some(source.uid().0.as_str());
-        if !ours {
+        if !ours && !Defect::OverwriteOnConflict.is_made() {
             if self.blueprint.selection.action(item.id) != Action::Copy {
                 return Err(format!(
                     "{} exists in the target and is not of this pivot; nothing foreign is overwritten",
@@ -289,7 +355,7 @@ impl Machine {
             }
         }
         let source_uid = source.uid();
-        let complete = !ours
+        let complete = (!ours && !Defect::OverwriteOnConflict.is_made())
             || (marks::is_ready(existing, &self.options.pivot_id)
                 && self.is_current(index, existing)
                 && self.losses(index, existing).is_empty());

@@ -1,5 +1,6 @@
 //! Steps: what an effect was for, so that its outcome finds its way back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Machine;
@@ -41,16 +42,20 @@ pub(super) enum Step {
     /// RETIRE: what came to belong to an object that is about to go.
     LastLook,
     ListTarget,
+    /// VERIFY: which objects of the target are as they were when they were compared.
+    GlanceTarget,
+    /// VERIFY: one that is not.
+    Examine(usize),
     Open(ObjectKey),
     Observe,
     /// DELETE or strip of one entry of the removal under way.
     Remove(usize),
     /// Rollback: what of ours is in the target.
     Sweep,
-    /// Rollback: what else is beside the records in the target.
+    /// Rollback: is this of ours there, although it was not listed?
+    Unlisted(ObjectKey),
+    /// At the end: what else is beside the records in the target.
     Leftovers,
-    /// Rollback: how the source stands.
-    Survey,
     /// Rollback: the original pause value.
     Restore(ObjectKey),
     /// Rollback: is this namespace one that we created?
@@ -112,10 +117,12 @@ impl Step {
             | Self::GlanceSource
             | Self::LastLook
             | Self::ListTarget
+            | Self::GlanceTarget
+            | Self::Examine(_)
             | Self::Observe
             | Self::Sweep
             | Self::Leftovers
-            | Self::Survey
+            | Self::Unlisted(_)
             | Self::LookUpNamespace(_)
             | Self::Occupants(_)
             | Self::ReadBack { .. } => false,
@@ -133,7 +140,9 @@ impl Machine {
             Step::Hold(side, index) => Act::Write(self.hold_write(*side, *index)),
             Step::Idle(side, index) => self.idle_act(*side, *index),
             Step::Free(side, index) => Act::Write(self.free_write(*side, *index)),
-            Step::Acknowledge | Step::Snapshot | Step::Survey => Act::Inventory,
+            Step::Acknowledge | Step::Snapshot => {
+                Act::Inventory { known: Arc::new(self.blueprint.source.inventory.clone()) }
+            }
             Step::Watch => Act::Watch,
             Step::Unwatch => Act::Unwatch,
             Step::ListStaged | Step::ListTarget | Step::Sweep | Step::Rejoin => {
@@ -142,9 +151,12 @@ impl Machine {
             Step::GlanceSource | Step::LastLook => {
                 Act::Glance { side: Side::Source, extent: self.everything() }
             }
-            Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
+            Step::GlanceTarget | Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
+            Step::Examine(item) => Act::Read { side: Side::Target, key: self.stage.item(*item).key.clone() },
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
-            Step::LookUpNamespace(key) => Act::Read { side: Side::Target, key: key.clone() },
+            Step::Unlisted(key) | Step::LookUpNamespace(key) => {
+                Act::Read { side: Side::Target, key: key.clone() }
+            }
             Step::Occupants(key) => Act::Occupants(key.name.clone()),
             Step::Leftovers => Act::Occupants(NAMESPACE.to_owned()),
             Step::Delayed(_, step) => self.act(step),
@@ -179,7 +191,6 @@ impl Machine {
             | Step::Unwatch
             | Step::GlanceSource
             | Step::LastLook
-            | Step::Survey
             | Step::Restore(_) => Side::Source,
             Step::ListStaged
             | Step::Rejoin
@@ -189,10 +200,13 @@ impl Machine {
             | Step::Status(_)
             | Step::Seal(_)
             | Step::ListTarget
+            | Step::GlanceTarget
+            | Step::Examine(_)
             | Step::Open(_)
             | Step::Observe
             | Step::Sweep
             | Step::Leftovers
+            | Step::Unlisted(_)
             | Step::LookUpNamespace(_)
             | Step::Occupants(_)
             | Step::DropNamespace(_) => Side::Target,
@@ -206,6 +220,7 @@ impl Machine {
             Step::Pause(key)
             | Step::Open(key)
             | Step::Restore(key)
+            | Step::Unlisted(key)
             | Step::LookUpNamespace(key)
             | Step::Occupants(key)
             | Step::DropNamespace(key)
@@ -215,9 +230,11 @@ impl Machine {
             Step::Hold(side, index) | Step::Idle(side, index) | Step::Free(side, index) => {
                 self.captures[side][*index].key.clone()
             }
-            Step::Create(item) | Step::Replace(item) | Step::Status(item) | Step::Seal(item) => {
-                self.stage.item(*item).key.clone()
-            }
+            Step::Create(item)
+            | Step::Replace(item)
+            | Step::Status(item)
+            | Step::Seal(item)
+            | Step::Examine(item) => self.stage.item(*item).key.clone(),
             Step::Remove(entry) => self.removal().entry(*entry).key.clone(),
             Step::Confirm(..)
             | Step::Canary(..)
@@ -230,10 +247,10 @@ impl Machine {
             | Step::GlanceSource
             | Step::LastLook
             | Step::ListTarget
+            | Step::GlanceTarget
             | Step::Observe
             | Step::Sweep
-            | Step::Leftovers
-            | Step::Survey => unreachable!("BUG: {step:?} is about no single object"),
+            | Step::Leftovers => unreachable!("BUG: {step:?} is about no single object"),
         }
     }
 
@@ -241,7 +258,10 @@ impl Machine {
     pub(super) fn describe(&self, step: &Step) -> String {
         match step {
             Step::Delayed(_, step) => self.describe(step),
-            Step::ReadBack { key, .. } | Step::LookUpNamespace(key) => format!("reading {key}"),
+            Step::ReadBack { key, .. } | Step::Unlisted(key) | Step::LookUpNamespace(key) => {
+                format!("reading {key}")
+            }
+            Step::Examine(_) => format!("reading {}", self.key_of(step)),
             Step::Doc(..) => format!("writing {}", self.key_of(step)),
             Step::Confirm(..) => "reading the record".to_owned(),
             Step::Canary(..) => "trying the fence".to_owned(),
@@ -253,9 +273,9 @@ impl Machine {
             | Step::Snapshot
             | Step::GlanceSource
             | Step::LastLook
-            | Step::Survey
             | Step::ListStaged
             | Step::ListTarget
+            | Step::GlanceTarget
             | Step::Observe
             | Step::Sweep
             | Step::Leftovers => "listing".to_owned(),
@@ -302,12 +322,14 @@ impl Machine {
             Step::GlanceSource => self.settle_glance_source(outcome),
             Step::LastLook => self.settle_last_look(outcome),
             Step::ListTarget => self.settle_list_target(outcome),
+            Step::GlanceTarget => self.settle_glance_target(outcome),
+            Step::Examine(item) => self.settle_examine(item, outcome),
             Step::Open(key) => self.settle_open(key, tries, outcome),
             Step::Observe => self.settle_observe(outcome),
             Step::Remove(entry) => self.settle_remove(entry, tries, outcome),
             Step::Sweep => self.settle_sweep(outcome),
+            Step::Unlisted(key) => self.settle_unlisted(key, outcome),
             Step::Leftovers => self.settle_leftovers(outcome),
-            Step::Survey => self.settle_survey(outcome),
             Step::Restore(key) => self.settle_restore(key, tries, outcome),
             Step::LookUpNamespace(key) => self.settle_look_up_namespace(key, tries, outcome),
             Step::Occupants(key) => self.settle_occupants(key, tries, outcome),

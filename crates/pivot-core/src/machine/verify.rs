@@ -2,11 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Machine;
+use super::defect::Defect;
 use super::effect::{Outcome, Revision, Seen};
 use super::notice::Notice;
 use super::step::Step;
+use super::{Machine, Phase};
 use crate::object::{Manifest, ObjectKey, Uid};
+
+/// So many objects of the target are rather read one by one than all listed.
+const ONE_BY_ONE: usize = 100;
 
 impl Machine {
     pub(super) fn begin_verify(&mut self) {
@@ -15,7 +19,8 @@ impl Machine {
             self.pending = 2;
             self.push(Step::GlanceSource);
         }
-        self.push(Step::ListTarget);
+        let was_compared = self.stage.items().iter().any(|item| item.verified.is_some());
+        self.push(if was_compared { Step::GlanceTarget } else { Step::ListTarget });
     }
 
     /// An equal resourceVersion means an equal object: the source needs no second full list.
@@ -38,8 +43,53 @@ impl Machine {
             .iter()
             .filter(|seen| blueprint.source.inventory.find(&seen.key).is_none() && self.could_join(seen));
         dirty.extend(new.map(|seen| seen.key.clone()));
-        self.dirty.extend(dirty);
+        if !Defect::SkipVerify.is_made() {
+            self.dirty.extend(dirty);
+        }
         self.verified_one_side();
+    }
+
+    /// Behind its fence the target is compared once; what is in the same revision since is equal still.
+    pub(super) fn settle_glance_target(&mut self, outcome: Outcome) {
+        let seen = match outcome {
+            Outcome::Glance(seen) => seen,
+            other => return self.refused("listing the target", other),
+        };
+        let by_key: HashMap<&ObjectKey, &Seen> = seen.iter().map(|seen| (&seen.key, seen)).collect();
+        let mut problems = Vec::new();
+        let mut others = Vec::new();
+        for (index, item) in self.stage.items().iter().enumerate() {
+            match by_key.get(&item.key) {
+                None => problems.push(missing(&item.key)),
+                Some(seen) if item.target.as_ref().is_none_or(|revision| revision.uid != seen.uid) => {
+                    problems.push(replaced(&item.key));
+                }
+                Some(seen) if item.verified.as_ref() == Some(&seen.resource_version) => {}
+                Some(_) => others.push(index),
+            }
+        }
+        if !problems.is_empty() {
+            self.target_differs(&problems);
+        } else if others.len() > ONE_BY_ONE {
+            self.push(Step::ListTarget);
+        } else {
+            self.pending += others.len();
+            for index in others {
+                self.push(Step::Examine(index));
+            }
+            self.verified_one_side();
+        }
+    }
+
+    pub(super) fn settle_examine(&mut self, index: usize, outcome: Outcome) {
+        let found = match outcome {
+            Outcome::Read(found) => found,
+            other => return self.refused(&format!("reading {}", self.stage.item(index).key), other),
+        };
+        let live = self.live_in_target();
+        let mut comparison = Comparison::default();
+        self.compare(index, found.as_deref(), &live, &mut comparison);
+        self.compared(comparison);
     }
 
     pub(super) fn settle_list_target(&mut self, outcome: Outcome) {
@@ -47,46 +97,58 @@ impl Machine {
             Outcome::Inventory(inventory) => inventory,
             other => return self.refused("listing the target", other),
         };
-        let mut problems = Vec::new();
-        let mut additions = Vec::new();
-        let mut revisions = Vec::new();
-        let live: HashSet<&Uid> =
-            self.stage.items().iter().filter_map(|item| item.target.as_ref()).map(|r| &r.uid).collect();
+        let live = self.live_in_target();
+        let mut comparison = Comparison::default();
         for (index, item) in self.stage.items().iter().enumerate() {
-            let Some(existing) = found.get(&item.key) else {
-                problems.push(format!("{} is missing", item.key));
-                continue;
-            };
-            if item.target.as_ref().is_none_or(|revision| revision.uid != existing.uid) {
-                problems.push(format!("{} is another instance than the one staged", item.key));
-                continue;
-            }
-            revisions.push((item.key.clone(), Revision::of(&existing.manifest)));
-            if item.foreign {
-                continue;
-            }
-            for difference in self.field_differences(index, &existing.manifest) {
-                let text = format!("{}: {}", difference.path, difference.difference);
-                if difference.is_loss() {
-                    problems.push(format!("{} {text}", item.key));
-                } else {
-                    additions.push((item.key.clone(), text));
-                }
-            }
-            problems.extend(wrong_owners(&item.key, &existing.manifest, &live));
+            let existing = found.get(&item.key).map(|object| &object.manifest);
+            self.compare(index, existing, &live, &mut comparison);
         }
-        if !problems.is_empty() {
-            let shown: Vec<_> = problems.iter().take(5).cloned().collect();
-            let more = if problems.len() > 5 {
-                format!(" (and {} more)", problems.len() - 5)
-            } else {
-                String::new()
-            };
-            self.fail(format!("the target differs from the snapshot: {}{more}", shown.join("; ")));
+        self.compared(comparison);
+    }
+
+    fn live_in_target(&self) -> HashSet<Uid> {
+        let revisions = self.stage.items().iter().filter_map(|item| item.target.as_ref());
+        revisions.map(|revision| revision.uid.clone()).collect()
+    }
+
+    /// One staged object with what it was to become.
+    fn compare(
+        &self,
+        index: usize,
+        existing: Option<&Manifest>,
+        live: &HashSet<Uid>,
+        comparison: &mut Comparison,
+    ) {
+        let item = self.stage.item(index);
+        let problems = &mut comparison.problems;
+        let Some(existing) = existing else { return problems.push(missing(&item.key)) };
+        if item.target.as_ref().is_none_or(|revision| revision.uid != existing.uid()) {
+            return problems.push(replaced(&item.key));
+        }
+        comparison.revisions.push((index, Revision::of(existing)));
+        if item.foreign {
             return;
         }
-        for (key, revision) in revisions {
-            self.stage.update(&key, revision);
+        for difference in self.field_differences(index, existing) {
+            let text = format!("{}: {}", difference.path, difference.difference);
+            if difference.is_loss() {
+                problems.push(format!("{} {text}", item.key));
+            } else {
+                comparison.additions.push((item.key.clone(), text));
+            }
+        }
+        problems.extend(wrong_owners(&item.key, existing, live));
+    }
+
+    fn compared(&mut self, comparison: Comparison) {
+        let Comparison { problems, additions, revisions } = comparison;
+        if !problems.is_empty() {
+            return self.target_differs(&problems);
+        }
+        for (index, revision) in revisions {
+            let item = &mut self.stage.items[index];
+            item.verified = Some(revision.resource_version.clone());
+            item.target = Some(revision);
         }
         if let Some((key, text)) = additions.first() {
             let others = additions.len() - 1;
@@ -97,12 +159,21 @@ impl Machine {
         self.verified_one_side();
     }
 
+    fn target_differs(&mut self, problems: &[String]) {
+        let shown: Vec<_> = problems.iter().take(5).cloned().collect();
+        let more =
+            if problems.len() > 5 { format!(" (and {} more)", problems.len() - 5) } else { String::new() };
+        self.fail(format!("the target differs from the snapshot: {}{more}", shown.join("; ")));
+    }
+
     fn verified_one_side(&mut self) {
         self.pending -= 1;
         if self.pending > 0 {
             return;
         }
-        if self.dirty.is_empty() {
+        if self.phase == Phase::PreCopy {
+            self.staged();
+        } else if self.dirty.is_empty() {
             self.advance(format!("{} objects are equal on both sides", self.stage.items().len()));
         } else {
             self.resnapshot();
@@ -110,8 +181,26 @@ impl Machine {
     }
 }
 
+/// What a comparison found.
+#[derive(Default)]
+struct Comparison {
+    problems: Vec<String>,
+    /// Fields that the target has by itself.
+    additions: Vec<(ObjectKey, String)>,
+    /// Of the objects that are there, by position.
+    revisions: Vec<(usize, Revision)>,
+}
+
+fn missing(key: &ObjectKey) -> String {
+    format!("{key} is missing")
+}
+
+fn replaced(key: &ObjectKey) -> String {
+    format!("{key} is another instance than the one staged")
+}
+
 /// Owner references must lead to the live owners: a uid of the source would let the garbage collector delete the object.
-fn wrong_owners(key: &ObjectKey, existing: &Manifest, live: &HashSet<&Uid>) -> Vec<String> {
+fn wrong_owners(key: &ObjectKey, existing: &Manifest, live: &HashSet<Uid>) -> Vec<String> {
     let owners = existing.owner_references().into_iter().filter(|owner| !live.contains(&owner.uid));
     let wrong =
         owners.map(|o| format!("{key} names an owner {} {} that is not in the target", o.kind, o.name));

@@ -78,3 +78,68 @@ pub enum DocumentError {
         problem: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ownership, Standing, ownership_key};
+    use super::*;
+
+    fn ownership() -> Ownership {
+        Ownership {
+            format: FORMAT,
+            cluster: "uid".to_owned(),
+            standing: Standing::HandingOver,
+            epoch: 7,
+            pivot: "p1".to_owned(),
+            peer: None,
+        }
+    }
+
+    fn read(text: Option<&str>) -> Result<Ownership, DocumentError> {
+        let mut object = ownership().to_object(&ownership_key());
+        object["data"] = text.map_or(Value::Null, |text| json!({ DATA: text }));
+        Ownership::from_object(&Manifest::new(object))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let object = Manifest::new(ownership().to_object(&ownership_key()));
+        assert_eq!(object.key(), ownership_key());
+        assert_eq!(Ownership::from_object(&object), Ok(ownership()));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_before_anything_else_is_looked_at() {
+        let newer = Err(DocumentError::Newer {
+            what: "ownership record",
+            name: "ownership".to_owned(),
+            format: u64::from(FORMAT) + 1,
+        });
+        let next = FORMAT + 1;
+        assert_eq!(read(Some(&format!(r#"{{"format": {next}}}"#))), newer);
+        assert_eq!(read(Some(&format!(r#"{{"format": {next}, "standing": "unheard-of"}}"#))), newer);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (text, problem) in [
+            (None, "it has no `record.json`"),
+            (Some(""), "EOF"),
+            (Some("{\"format\": 1"), "EOF"),
+            (Some("[]"), "it has no format"),
+            (Some("{\"format\": \"1\"}"), "it has no format"),
+            (Some("{\"format\": -1}"), "it has no format"),
+            (Some("{\"format\": 1}"), "missing field"),
+            (
+                Some(r#"{"format": 1, "cluster": "", "standing": "unheard-of", "epoch": 1, "pivot": ""}"#),
+                "unknown variant",
+            ),
+        ] {
+            let Err(DocumentError::Damaged { what, name, problem: found }) = read(text) else {
+                panic!("{text:?} is read");
+            };
+            assert_eq!((what, name.as_str()), ("ownership record", "ownership"));
+            assert!(found.contains(problem), "{text:?}: {found}");
+        }
+    }
+}

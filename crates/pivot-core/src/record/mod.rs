@@ -20,7 +20,7 @@ pub use document::{Document, DocumentError};
 pub use ownership::{Ownership, Standing};
 pub use pivot::{Captured, FenceMode, FenceProof, Pause, PivotRecord, SnapshotMark, State, Terms};
 pub use recovery::{Attested, Course, Known, NoCourse, Verb, closing, course};
-pub use snapshot::{SnapshotError, StoredObject, StoredSnapshot};
+pub use snapshot::{PackedSnapshot, SnapshotError, StoredObject, StoredSnapshot};
 
 use crate::kind::GroupKind;
 use crate::object::ObjectKey;

@@ -113,13 +113,19 @@ pub fn next(source: &View<'_>, target: &View<'_>) -> Option<Next> {
         let finished = record.state == State::Finished && record.origin == Origin::Cluster;
         finished && record.terms.retire == Retire::Keep
     };
-    records().any(is_kept).then_some(Next::Finalize)
+    if records().any(is_kept) {
+        return Some(Next::Finalize);
+    }
+    // Its last step was still to come: it holds Secrets that nobody needs any more.
+    let keeps_snapshot = target.record.is_some_and(|record| record.snapshot.is_some());
+    keeps_snapshot.then_some(Next::Resume)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FORMAT, FenceMode, Terms};
+    use super::super::{FORMAT, FenceMode, SnapshotMark, Terms};
     use super::*;
+    use crate::digest::Digest;
     use crate::machine::Side;
     use crate::plan::{ClusterIdentity, Origin};
 
@@ -217,5 +223,18 @@ mod tests {
         kept.terms.retire = Retire::Keep;
         let source = View { ownership: None, record: Some(&kept) };
         assert_eq!(next(&source, &View::default()), Some(Next::Finalize));
+    }
+
+    #[test]
+    fn a_snapshot_that_nobody_needs_is_still_to_go() {
+        let finished = record(Side::Source, State::Finished, Phase::Retire);
+        let mut keeps = record(Side::Target, State::Finished, Phase::Retire);
+        let told = |target: &PivotRecord| {
+            let view = |record| View { ownership: None, record: Some(record) };
+            next(&view(&finished), &view(target))
+        };
+        assert_eq!(told(&keeps), None);
+        keeps.snapshot = Some(SnapshotMark { digest: Digest::of(b""), chunks: 1, objects: 1 });
+        assert_eq!(told(&keeps), Some(Next::Resume));
     }
 }

@@ -9,6 +9,7 @@
 //! | any | committed | forward (R3) | refused (R3) |
 //! | finished, cleared | committed, or with a snapshot left | the snapshot goes, the target's record says finished | refused (R3) |
 //! | aborting or aborted | not cleaned up | back | back |
+//! | aborting or aborted | committed | in doubt: somebody's word was wrong | in doubt |
 //! | unreachable | locked | wait for the source, or forward from the snapshot if attested | wait for the source; if attested, and there is no snapshot: the target is cleaned |
 
 use super::pivot::{FenceMode, PivotRecord, State};
@@ -119,7 +120,12 @@ pub enum NoCourse {
 /// Decides what is to be done.
 pub fn course(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Result<Course, NoCourse> {
     if let Some(State::Committed | State::Finished) = target.state() {
-        return decided(verb, source, target, attested);
+        return match source.state() {
+            Some(State::Aborting | State::Aborted) => Err(NoCourse::InDoubt(
+                "the source was taken back on somebody's word that the target is dead, and the target says that it is decided",
+            )),
+            _ => decided(verb, source, target, attested),
+        };
     }
     match source.state() {
         Some(State::Finished) => match verb {
@@ -242,3 +248,6 @@ fn sourceless(verb: Verb, target: &Known, attested: Attested) -> Result<Course, 
         (Verb::Rollback, false) => Ok(Course::Back { target: true }),
     }
 }
+
+#[cfg(test)]
+mod tests;

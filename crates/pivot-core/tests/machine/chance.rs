@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pivot_core::machine::{OnFailure, Retire, Side};
+use pivot_core::machine::{Defect, OnFailure, Retire, Side};
 use pivot_core::record::{FenceMode, Verb};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -180,25 +180,27 @@ pub(crate) fn setup(patience: Duration) -> impl Strategy<Value = Setup> {
     let fence = prop_oneof![3 => Just(FenceMode::Full), 2 => Just(FenceMode::Pause)];
     let on_failure = prop_oneof![3 => Just(OnFailure::Rollback), 1 => Just(OnFailure::Suspend)];
     let retire = prop_oneof![5 => Just(Retire::Delete), 1 => Just(Retire::Keep)];
-    (1usize..8, fence, any::<bool>(), retire, on_failure).prop_map(
-        move |(room, fence, pre_copy, retire, on_failure)| Setup {
+    (1usize..8, fence, any::<[bool; 2]>(), retire, on_failure).prop_map(
+        move |(room, fence, [pre_copy, bulk], retire, on_failure)| Setup {
             room,
             patience,
             fence,
             pre_copy,
+            bulk,
             retire,
             on_failure,
         },
     )
 }
 
-/// How often a test tries, unless `PROPTEST_CASES` asks for more.
+/// How often a test tries, unless `PROPTEST_CASES` asks for more. Of a mistake made on purpose no smallest example is wanted.
 pub(crate) fn config(cases: u32) -> Config {
+    let on_purpose = Defect::ALL.into_iter().any(Defect::is_made);
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     Config {
         cases: cases.max(asked),
         failure_persistence: None,
-        max_shrink_iters: 3_000,
+        max_shrink_iters: if on_purpose { 0 } else { 3_000 },
         ..Config::default()
     }
 }

@@ -45,8 +45,8 @@ pub(crate) struct Clusters {
     pub(crate) silent: BTreeSet<Side>,
     /// Sides that were attested dead.
     pub(crate) dead: BTreeSet<Side>,
-    /// Uids of what somebody removed from the target.
-    pub(crate) usurped: Vec<Value>,
+    /// Somebody removed something from the target that was staged.
+    pub(crate) usurped: bool,
     /// Sides whose fence went as it should.
     pub(crate) lowered: BTreeSet<Side>,
     /// What a coordinator that was taken for dead had on its way, and what arrived after every fence was gone.
@@ -89,7 +89,7 @@ impl Clusters {
             history: BTreeMap::new(),
             silent: BTreeSet::new(),
             dead: BTreeSet::new(),
-            usurped: Vec::new(),
+            usurped: false,
             lowered: BTreeSet::new(),
             ghosts: BTreeSet::new(),
             undisturbed: true,
@@ -241,8 +241,7 @@ impl Clusters {
     pub(crate) fn usurp(&mut self, n: usize) {
         let Some(key) = self.nth_of_source(n).filter(|key| !self.foreign.contains_key(key)) else { return };
         if !self.target.refuses(&Author::Anybody, &key, true) {
-            let uid = self.target.objects.get(&key).map(|object| object["metadata"]["uid"].clone());
-            self.usurped.extend(uid);
+            self.usurped |= self.target.objects.contains_key(&key);
             self.target.remove(&key);
         }
     }

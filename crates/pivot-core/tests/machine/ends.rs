@@ -3,51 +3,61 @@
 use std::time::Duration;
 
 use pivot_core::machine::{Active, End, OnFailure, Retire};
-use proptest::prelude::*;
+use pivot_core::record::Verb;
 
-use crate::chance::{anything, config, crowded, passing, setup};
+use crate::chance::{anything, crowded, passing, setup};
 use crate::run::{Ending, Run, Setup};
+use crate::tally::random;
 use crate::world::world;
 
 /// Longer than all trouble of one run together.
 const PATIENT: Duration = Duration::from_secs(3_600);
+const CASES: u32 = 2_000;
 
-proptest! {
-    #![proptest_config(config(2_000))]
-
-    #[test]
-    fn passing_trouble_changes_nothing(world in world(), setup in setup(PATIENT), choices in passing()) {
-        let Some(mut run) = Run::new(&world, setup) else { return Ok(()) };
+#[test]
+pub(crate) fn passing_trouble_changes_nothing() {
+    let name = "ends::passing_trouble_changes_nothing";
+    let tally = random(name, CASES, (world(), setup(PATIENT), passing()), |(world, setup, choices)| {
+        let Some(mut run) = Run::new(&world, setup) else { return "cannot be moved".to_owned() };
         let end = run.drive(&choices);
-        prop_assert!(matches!(end, End::Done { .. }), "{end:?}");
+        assert!(matches!(end, End::Done { .. }), "{end:?}");
         run.assert_moved();
-    }
+        "moved".to_owned()
+    });
+    tally.finish(CASES as usize);
+}
 
-    #[test]
-    fn it_is_moved_or_undone_whatever_people_do(world in world(), setup in setup(PATIENT), choices in crowded()) {
+#[test]
+pub(crate) fn it_is_moved_or_undone_whatever_people_do() {
+    let name = "ends::it_is_moved_or_undone_whatever_people_do";
+    let tally = random(name, CASES, (world(), setup(PATIENT), crowded()), |(world, setup, choices)| {
         let setup = Setup { on_failure: OnFailure::Rollback, retire: Retire::Delete, ..setup };
-        let Some(mut run) = Run::new(&world, setup) else { return Ok(()) };
+        let Some(mut run) = Run::new(&world, setup) else { return "cannot be moved".to_owned() };
         let end = run.drive(&choices);
-        match &end {
-            End::RolledBack { .. } => run.assert_undone(false),
-            End::Done { .. } if run.clusters.undisturbed => run.assert_moved(),
-            End::Done { .. } => run.assert_nothing_lost(),
-            End::CleanupPending { .. } => {
-                prop_assert!(!run.clusters.undisturbed, "{end:?}");
-                run.assert_nothing_lost();
-            }
+        let ending = match &end {
+            End::RolledBack { .. } => Ending::Undone,
+            End::Done { .. } => Ending::Moved,
+            End::CleanupPending { .. } => Ending::Kept,
             End::Suspended { interrupted: true, .. } => {
-                let ending = run.settle(pivot_core::record::Verb::Rollback);
-                prop_assert!(ending == Ending::Undone || run.is_decided());
-                run.assert_ended(ending);
+                let ending = run.settle(Verb::Rollback);
+                assert!(ending == Ending::Undone || run.is_decided());
+                ending
             }
-            _ => prop_assert!(false, "{end:?}"),
-        }
-    }
+            _ => panic!("{end:?}"),
+        };
+        assert!(ending != Ending::Kept || !run.clusters.undisturbed, "{end:?}");
+        run.assert_ended(ending);
+        format!("{ending:?}")
+    });
+    tally.finish(CASES as usize);
+}
 
-    #[test]
-    fn a_refusal_for_good_leaves_one_side_to_say_so(world in world(), setup in setup(Duration::from_secs(2)), choices in anything()) {
-        let Some(mut run) = Run::new(&world, setup) else { return Ok(()) };
+#[test]
+pub(crate) fn a_refusal_for_good_leaves_one_side_to_say_so() {
+    let name = "ends::a_refusal_for_good_leaves_one_side_to_say_so";
+    let lives = (world(), setup(Duration::from_secs(2)), anything());
+    let tally = random(name, CASES, lives, |(world, setup, choices)| {
+        let Some(mut run) = Run::new(&world, setup) else { return "cannot be moved".to_owned() };
         let end = run.drive(&choices);
         match &end {
             End::RolledBack { .. } => run.assert_undone(true),
@@ -62,8 +72,10 @@ proptest! {
             Active::Target => decided,
             Active::Neither => true,
         };
-        prop_assert!(in_doubt || says_so, "{:?} in {}", &end, run.phase());
+        assert!(in_doubt || says_so, "{end:?} in {}", run.phase());
         let ended = matches!(end, End::CleanupPending { .. } | End::Done { .. });
-        prop_assert!(!ended || decided, "{:?}", end);
-    }
+        assert!(!ended || decided, "{end:?}");
+        format!("{:?}", end.active())
+    });
+    tally.finish(CASES as usize);
 }

@@ -4,7 +4,7 @@
 //! Nothing but what the servers hold survives a coordinator, so that an instant is a state of both servers: before a write, and
 //! after it with the answer seen by nobody.
 
-use pivot_core::machine::{Act, End, Phase};
+use pivot_core::machine::{Act, End, Phase, Retire};
 use pivot_core::record::{FenceMode, Verb};
 
 use crate::chance::Fate;
@@ -88,7 +88,7 @@ fn once(world: &World, setup: Setup, clusters: &Clusters, verb: Verb) -> Ending 
 }
 
 #[test]
-fn left_at_any_instant() {
+pub(crate) fn left_at_any_instant() {
     let mut tally = Tally::new("exhaustive::left_at_any_instant");
     for (name, world) in fixed_worlds() {
         for setup in ways() {
@@ -134,25 +134,55 @@ fn left_twice(test: &'static str, verbs: [Verb; 2], at_least: usize) {
 }
 
 #[test]
-fn left_while_it_is_resumed_and_resumed() {
+pub(crate) fn left_while_it_is_resumed_and_resumed() {
     left_twice("exhaustive::left_while_it_is_resumed_and_resumed", [Verb::Resume, Verb::Resume], 1);
 }
 
 #[test]
-fn left_while_it_is_resumed_and_rolled_back() {
+pub(crate) fn left_while_it_is_resumed_and_rolled_back() {
     left_twice("exhaustive::left_while_it_is_resumed_and_rolled_back", [Verb::Resume, Verb::Rollback], 1);
 }
 
 #[test]
-fn left_while_it_is_rolled_back_and_resumed() {
+pub(crate) fn left_while_it_is_rolled_back_and_resumed() {
     left_twice("exhaustive::left_while_it_is_rolled_back_and_resumed", [Verb::Rollback, Verb::Resume], 1);
 }
 
 #[test]
-fn left_while_it_is_rolled_back_and_rolled_back() {
+pub(crate) fn left_while_it_is_rolled_back_and_rolled_back() {
     left_twice(
         "exhaustive::left_while_it_is_rolled_back_and_rolled_back",
         [Verb::Rollback, Verb::Rollback],
         1,
     );
+}
+
+/// `--retire=keep`, then `finalize`, which dies, and is asked for again or resumed.
+#[test]
+pub(crate) fn left_while_it_is_finalized() {
+    let mut tally = Tally::new("exhaustive::left_while_it_is_finalized");
+    for (name, world) in fixed_worlds() {
+        for setup in ways().map(|setup| Setup { retire: Retire::Keep, ..setup }) {
+            let mut first = Run::new(&world, setup).expect("a fixed world moves");
+            assert_eq!(first.come_to_an_end(Verb::Resume), Ending::Moved);
+            first.assert_moved();
+            let mut second = Run::left(&world, setup, first.clusters);
+            let close = TakeUp { close: true, ..TakeUp::new(Verb::Resume) };
+            assert!(second.take_up(close).is_ok(), "{name}: there is nothing to finalize");
+            for (number, (phase, clusters)) in instants(&mut second).into_iter().enumerate() {
+                for resumed in [false, true] {
+                    telling(&told(name, &setup, &[(phase, number, Verb::Resume)]), || {
+                        let mut run = Run::left(&world, setup, clusters.clone());
+                        if resumed {
+                            assert_eq!(run.settle(Verb::Resume), Ending::Moved);
+                        }
+                        run.finalize();
+                        run.assert_moved();
+                    });
+                    tally.count(if resumed { "resumed, then finalized" } else { "finalized again" });
+                }
+            }
+        }
+    }
+    tally.finish(200);
 }

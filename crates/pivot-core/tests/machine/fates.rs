@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pivot_core::machine::{Act, End, Side};
-use pivot_core::record::{Attested, NoCourse, Verb};
+use pivot_core::record::{Attested, NoCourse, State, Verb};
 
 use crate::chance::{Choice, Fate};
 use crate::exhaustive::{telling, ways};
@@ -50,12 +50,12 @@ fn what(run: &Run) -> &'static str {
         Act::Read { .. } => "read",
         Act::Canary { .. } => "canary",
         Act::Watch | Act::Unwatch => "watch",
-        Act::Inventory | Act::ListTarget(_) | Act::Glance { .. } | Act::Occupants(_) => "list",
+        Act::Inventory { .. } | Act::ListTarget(_) | Act::Glance { .. } | Act::Occupants(_) => "list",
     }
 }
 
 #[test]
-fn whatever_becomes_of_an_effect() {
+pub(crate) fn whatever_becomes_of_an_effect() {
     each(
         "fates::whatever_becomes_of_an_effect",
         2_500,
@@ -80,7 +80,7 @@ fn whatever_becomes_of_an_effect() {
 
 /// For a while: it waits. For longer than it is patient: it stands still or goes back, and one more command brings it to an end.
 #[test]
-fn a_side_is_silent_for_a_while() {
+pub(crate) fn a_side_is_silent_for_a_while() {
     let impatient = |setup| Setup { patience: Duration::from_secs(2), ..setup };
     each("fates::a_side_is_silent_for_a_while", 2_500, impatient, |begin, tally| {
         for side in [Side::Source, Side::Target] {
@@ -129,7 +129,7 @@ fn is_honest(run: &Run, end: &End) {
 
 /// A dead target: the source comes back once a person says so, whatever was undecided.
 #[test]
-fn the_target_is_gone_for_good() {
+pub(crate) fn the_target_is_gone_for_good() {
     let impatient = |setup| Setup { patience: Duration::from_secs(2), ..setup };
     each("fates::the_target_is_gone_for_good", 800, impatient, |begin, tally| {
         let mut run = begin();
@@ -166,13 +166,30 @@ fn the_target_is_gone_for_good() {
             Err(Taken::Not(reason)) => assert!(decided, "{reason}"),
             _ => panic!("it cannot be rolled back"),
         }
+        comes_back(&mut run, decided);
         tally.count(if decided { "decided" } else { "undecided" });
     });
 }
 
+/// It was not dead at all. What it holds of an undecided pivot is cleaned; where both sides say that they act nobody goes on.
+fn comes_back(run: &mut Run, decided: bool) {
+    run.clusters.silent.clear();
+    let state = run.clusters.state(Side::Source, crate::run::PIVOT);
+    if decided && matches!(state, Some(State::Aborting | State::Aborted)) {
+        for verb in [Verb::Resume, Verb::Rollback] {
+            let refused = matches!(run.take_up(TakeUp::new(verb)), Err(Taken::Not(NoCourse::InDoubt(_))));
+            assert!(refused, "{verb:?} goes on where both sides act");
+        }
+    } else if !decided {
+        run.clusters.dead.clear();
+        let ending = run.settle(Verb::Rollback);
+        run.assert_ended(ending);
+    }
+}
+
 /// A dead source: the target completes what it has whole, once a person says so; else it is cleaned.
 #[test]
-fn the_source_is_gone_for_good() {
+pub(crate) fn the_source_is_gone_for_good() {
     let impatient = |setup| Setup { patience: Duration::from_secs(2), ..setup };
     each("fates::the_source_is_gone_for_good", 800, impatient, |begin, tally| {
         let mut run = begin();
@@ -221,7 +238,7 @@ fn the_source_is_gone_for_good() {
 
 /// People who edit, remove, add, pause and unpause in the source, and take names and objects in the target.
 #[test]
-fn people_go_on_working() {
+pub(crate) fn people_go_on_working() {
     each(
         "fates::people_go_on_working",
         5_000,

@@ -152,7 +152,7 @@ impl Hand {
                 clusters.server_mut(*side).tick();
                 Outcome::Read(clusters.server(*side).read(key).map(Box::new))
             }
-            Act::Inventory => {
+            Act::Inventory { .. } => {
                 self.unknown.retain(|(side, _)| *side == Side::Target);
                 self.listed = clusters.source.revision;
                 Outcome::Inventory(Box::new(clusters.source.inventory(None)))
@@ -284,7 +284,7 @@ fn side_of(act: &Act) -> Option<Side> {
         | Act::Read { side, .. }
         | Act::Glance { side, .. }
         | Act::Canary { side, .. } => Some(*side),
-        Act::Inventory | Act::Watch => Some(Side::Source),
+        Act::Inventory { .. } | Act::Watch => Some(Side::Source),
         Act::ListTarget(_) | Act::Occupants(_) => Some(Side::Target),
         Act::Unwatch => None,
     }

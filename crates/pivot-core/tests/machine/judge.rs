@@ -203,7 +203,10 @@ impl Run {
         let clusters = &self.clusters;
         for (key, object) in clusters.shadow.objects.iter().filter(|(key, _)| !is_record(key)) {
             let is_in = |server: &Server| server.objects.get(key).map(said) == Some(said(object));
-            assert!(is_in(&clusters.source) || is_in(&clusters.target), "{key} is lost");
+            // Owners in a circle have no last one: with the pause alone, what changes among them in RETIRE the garbage collector
+            // takes with the first of them (ARCHITECTURE.md, limits of `--fence=pause`).
+            let excused = self.setup.fence == FenceMode::Pause && clusters.shadow.is_in_owner_cycle(key);
+            assert!(excused || is_in(&clusters.source) || is_in(&clusters.target), "{key} is lost");
         }
         self.assert_foreign_untouched();
     }

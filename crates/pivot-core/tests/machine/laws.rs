@@ -65,6 +65,10 @@ fn source_write(hand: &Hand, clusters: &Clusters, key: &ObjectKey, op: &Op) {
         if let Op::Delete { uid, .. } = op {
             let planned = hand.machine.blueprint().source.inventory.get(key).map(|object| &object.uid);
             assert_eq!(planned, Some(uid), "{key} is deleted as another instance than the planned one");
+            // No controller may ever meet it on its way out with its finalizers on.
+            let live = clusters.source.read(key).filter(|live| live.uid() == *uid);
+            let held = live.is_some_and(|live| live.finalizers().next().is_some() && !live.is_terminating());
+            assert!(!held || hand.fence == FenceMode::Pause, "{key} is deleted with its finalizers on");
         }
         return;
     }
@@ -80,7 +84,8 @@ fn target_write(hand: &Hand, clusters: &Clusters, key: &ObjectKey, op: &Op) {
     let target = &clusters.target;
     if let Op::Create { body, .. } = op {
         for owner in body["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
-            let exists = target.has_uid(&owner["uid"]) || clusters.usurped.contains(&owner["uid"]);
+            // Somebody may have removed it, or an owner of it: then it was collected.
+            let exists = target.has_uid(&owner["uid"]) || clusters.usurped;
             assert!(exists, "{key} is created before its owner {owner}");
         }
         if hand.fence == FenceMode::Full && key.kind.kind != "Namespace" {
@@ -88,7 +93,7 @@ fn target_write(hand: &Hand, clusters: &Clusters, key: &ObjectKey, op: &Op) {
             assert!(fenced, "{key} is created in a target without a fence");
         }
         // What somebody removed was ready before.
-        if !target.objects.contains_key(key) && clusters.usurped.is_empty() {
+        if !target.objects.contains_key(key) && !clusters.usurped {
             comes_after_its_needs(hand, clusters, key);
         }
         return;

@@ -10,6 +10,8 @@ mod chance;
 mod clusters;
 mod content;
 mod crash;
+#[cfg(feature = "defects")]
+mod defects;
 mod ends;
 mod exhaustive;
 mod fates;

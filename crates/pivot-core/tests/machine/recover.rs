@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pivot_core::fence;
-use pivot_core::machine::{Machine, OnFailure, Options, Past, PastSide, Retire, Side};
+use pivot_core::machine::{Defect, Machine, OnFailure, Options, Past, PastSide, Retire, Side};
 use pivot_core::object::ObjectKey;
 use pivot_core::record::{
     Attested, Course, Document as _, Known, NoCourse, Ownership, PivotRecord, StoredSnapshot, Terms, Verb,
@@ -23,6 +23,7 @@ pub(crate) struct TakeUp {
     pub(crate) attested: Attested,
     pub(crate) patience: Duration,
     pub(crate) on_failure: OnFailure,
+    pub(crate) bulk: bool,
 }
 
 impl TakeUp {
@@ -34,13 +35,15 @@ impl TakeUp {
             attested: Attested::default(),
             patience: Duration::from_secs(3_600),
             on_failure: OnFailure::Rollback,
+            bulk: false,
         }
     }
 }
 
 /// What became of it.
 pub(crate) enum Taken {
-    Machine(Box<Machine>, Terms),
+    /// With the token of its coordinator.
+    Machine(Box<Machine>, Terms, String),
     /// It had ended: with the target active where true.
     Ended(bool),
     Not(NoCourse),
@@ -60,6 +63,7 @@ pub(crate) fn options(id: &str, token: &str, terms: Terms, clusters: &Clusters, 
         wait: Duration::from_secs(10),
         patience: how.patience,
         snapshots: 5,
+        bulk: if how.bulk { 0 } else { usize::MAX },
         live_providers: BTreeSet::new(),
         controllers: managers(clusters),
     }
@@ -143,7 +147,8 @@ pub(crate) fn take_up(clusters: &Clusters, id: &str, token: &str, how: TakeUp) -
     if how.close {
         terms.retire = Retire::Delete;
     }
+    let token = if Defect::KeepToken.is_made() { record.token.as_str() } else { token };
     let options = options(id, token, terms.clone(), clusters, &how);
     let machine = Machine::resume(blueprint, options, &past, course, how.attested);
-    Taken::Machine(Box::new(machine), terms)
+    Taken::Machine(Box::new(machine), terms, token.to_owned())
 }

@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) patience: Duration,
     pub(crate) fence: FenceMode,
     pub(crate) pre_copy: bool,
+    /// PRE-COPY takes everything for much.
+    pub(crate) bulk: bool,
     pub(crate) retire: Retire,
     pub(crate) on_failure: OnFailure,
 }
@@ -38,6 +40,7 @@ impl Setup {
             patience: Duration::from_secs(3_600),
             fence,
             pre_copy,
+            bulk: pre_copy,
             retire: Retire::Delete,
             on_failure: OnFailure::Rollback,
         }
@@ -102,6 +105,7 @@ impl Run {
         let how = TakeUp {
             patience: self.setup.patience,
             on_failure: self.setup.on_failure,
+            bulk: self.setup.bulk,
             ..TakeUp::new(Verb::Resume)
         };
         let options = options(id, &token, self.setup.terms(), &self.clusters, &how);
@@ -309,8 +313,9 @@ impl Run {
     /// Somebody takes it up.
     pub(crate) fn take_up(&mut self, how: TakeUp) -> Result<(), Taken> {
         let token = self.token();
+        let how = TakeUp { bulk: self.setup.bulk, ..how };
         match take_up(&self.clusters, PIVOT, &token, how) {
-            Taken::Machine(machine, terms) => {
+            Taken::Machine(machine, terms, token) => {
                 let (fence, room) = (terms.fence, self.setup.room);
                 self.clusters.lowered.clear();
                 for side in [Side::Source, Side::Target] {

@@ -306,6 +306,25 @@ impl Server {
             && !owners.iter().any(|owner| self.has_uid(&owner["uid"]))
     }
 
+    /// True where it owns one of its own owners.
+    pub(crate) fn is_in_owner_cycle(&self, key: &ObjectKey) -> bool {
+        let owners = |object: &Value| -> Vec<Value> {
+            let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+            owners.map(|owner| owner["uid"].clone()).collect()
+        };
+        let Some(object) = self.objects.get(key) else { return false };
+        let (mut pending, mut seen) = (owners(object), Vec::new());
+        while let Some(uid) = pending.pop() {
+            if seen.contains(&uid) {
+                continue;
+            }
+            let owner = self.objects.values().find(|other| other["metadata"]["uid"] == uid);
+            pending.extend(owner.map(|owner| owners(owner)).unwrap_or_default());
+            seen.push(uid);
+        }
+        seen.contains(&object["metadata"]["uid"])
+    }
+
     pub(crate) fn read(&self, key: &ObjectKey) -> Option<Manifest> {
         self.objects.get(key).map(|object| Manifest::new(Value::clone(object)))
     }

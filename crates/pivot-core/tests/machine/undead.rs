@@ -13,7 +13,7 @@ use crate::world::fixed_worlds;
 const STRIDE: usize = 3;
 
 #[test]
-fn wakes_at_any_instant() {
+pub(crate) fn wakes_at_any_instant() {
     let mut tally = Tally::new("undead::wakes_at_any_instant");
     for (name, world) in fixed_worlds().into_iter().take(2) {
         let setup = Setup { room: 4, ..Setup::new(FenceMode::Full, true) };

@@ -43,7 +43,7 @@ const READS: usize = 40;
 const WATCHES: usize = 8;
 
 /// Killing the tool at every write with this fence, at all three stages of each. Resume and rollback take turns, one in six is
-/// preceded by `status`. Borders are always wanted: with the pause alone, where the same steps are fewer, at one stage each.
+/// preceded by `status`. Borders are always wanted, at one stage each.
 pub(super) fn kills(fence: Fence, landmarks: &[Landmark], seed: &mut Seed) -> Vec<(Rank, Case)> {
     let mut cases = Vec::new();
     for landmark in landmarks {
@@ -55,12 +55,7 @@ pub(super) fn kills(fence: Fence, landmarks: &[Landmark], seed: &mut Seed) -> Ve
                 _ => Answer::Resume,
             };
             // New clusters for one case take long.
-            let wanted = landmark.border
-                && match (fence, landmark.first_only) {
-                    (Fence::Full, false) => true,
-                    (Fence::Full, true) | (Fence::Pause, false) => stage == chosen,
-                    (Fence::Pause, true) => false,
-                };
+            let wanted = landmark.border && stage == chosen && (fence == Fence::Full || !landmark.first_only);
             let instant = Instant { point: landmark.point.clone(), stage };
             let case = Case {
                 fence,

@@ -152,7 +152,9 @@ impl<'a> Lane<'a> {
             let address = self.ground.bank(role).proxy.address();
             line.contains(&format!("({}) is active", address.trim_start_matches("https://")))
         };
-        let (terminal, fits) = match (active(Role::Source), active(Role::Target)) {
+        // Refused before it had learned anything.
+        let unchanged = line.starts_with("nothing was changed");
+        let (terminal, fits) = match (active(Role::Source) || unchanged, active(Role::Target)) {
             // Nothing to undo, or to finish, is an error of the command line (2) or none at all.
             (true, false) => (Terminal::A, matches!(verdict.last().code, Some(0..=3))),
             // A decided pivot is not undone (1).

@@ -14,7 +14,7 @@ use pivot_testbed::{
 };
 use serde_json::json;
 
-use crate::{Scene, creates, hangs, is_broken, next_line, read, send, within};
+use crate::{Scene, creates, hangs, is_broken, next_line, read, send, until, within};
 
 /// Creates a ConfigMap until it comes to the gate.
 macro_rules! stopped {
@@ -85,7 +85,7 @@ async fn a_request_given_up_at_a_gate_ends_there() {
         drop(halt);
         assert!(is_broken(&create.await.unwrap_err()));
         assert_eq!(scene.exists(name).await, outcome.applied());
-        assert_eq!(scene.last(), outcome);
+        until("the proxy to write down what became of it", async || scene.last() == outcome).await;
     }
     let mut watch = scene.watch().await;
     let gate = scene.proxy.halt(Stage::Replied, creates(), 1);

@@ -28,7 +28,8 @@ pub(super) async fn consistent(
 ) -> Result<Blueprint, DirectoryError> {
     let discovery = discover(Side::Source, source, &options.rules).await?;
     let versions = Blueprint::versions(&discovery.catalog, None);
-    let Listing { inventory, unreadable, .. } = list_source(source, &discovery, &versions, options).await?;
+    let Listing { inventory, unreadable, .. } =
+        list_source(source, &discovery, &versions, options, None).await?;
     let facts = SourceFacts {
         name: source.name().to_owned(),
         inventory,
@@ -43,7 +44,8 @@ pub(super) async fn consistent(
     for _ in 1..LOOKS {
         sleep(wait).await;
         wait = (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
-        let again = list_source(source, &discovery, &versions, options).await?;
+        let known = Some(&blueprint.source.inventory);
+        let again = list_source(source, &discovery, &versions, options, known).await?;
         let later = blueprint.renewed(again.inventory);
         objects = changed(&blueprint, &later);
         if objects.is_empty() {

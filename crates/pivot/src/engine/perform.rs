@@ -111,7 +111,7 @@ impl Performer {
                 }
                 None => unknown_kind(&key),
             },
-            Act::Inventory => self.inventory().await,
+            Act::Inventory { known } => self.inventory(&known).await,
             Act::ListTarget(extent) => self.list_target(&extent).await,
             Act::Glance { side, extent } => self.glance(side, &extent).await,
             Act::Occupants(namespace) => self.occupants(&namespace).await,
@@ -170,14 +170,14 @@ impl Performer {
         }
     }
 
-    async fn inventory(&self) -> Outcome {
+    async fn inventory(&self, known: &Inventory) -> Outcome {
         let Sides { source, versions, options, .. } = &self.sides;
         let (cluster, discovery) = match source {
             Source::Cluster { cluster, discovery, .. } => (cluster, discovery),
             Source::Directory(files) => return Outcome::Inventory(Box::new(files.clone())),
             Source::Gone => return no_such_side(Side::Source),
         };
-        match survey::list_source(cluster, discovery, versions, options).await {
+        match survey::list_source(cluster, discovery, versions, options, Some(known)).await {
             Ok(listing) => {
                 *self.positions.lock().await = listing.positions;
                 Outcome::Inventory(Box::new(listing.inventory))

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pivot_core::check::Finding;
+use pivot_core::inventory::Inventory;
 use pivot_core::kind::{GroupKind, KindInfo, PROVIDER_LABEL};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::Side;
@@ -148,7 +149,7 @@ pub async fn survey(
     })?;
     let versions = Blueprint::versions(&here.catalog, there.as_ref().map(|there| &there.catalog));
     let (listing, strays, live_providers, claim) = futures::try_join!(
-        list_source(source, &here, &versions, options),
+        list_source(source, &here, &versions, options, None),
         strays(source, &here, options),
         live_providers(source),
         claim(Side::Source, source, options),
@@ -195,9 +196,10 @@ pub(crate) async fn list_source(
     discovery: &Discovery,
     versions: &BTreeMap<GroupKind, String>,
     options: &Options,
+    known: Option<&Inventory>,
 ) -> Result<Listing, SurveyError> {
     let scope = ListScope { namespaces: options.request.namespaces.clone() };
-    let listing = source.inventory(discovery, versions, &scope, &options.rules).await;
+    let listing = source.inventory(discovery, versions, &scope, &options.rules, known).await;
     listing.map_err(|error| SurveyError::Inventory {
         side: Side::Source,
         name: source.name().to_owned(),

@@ -14,7 +14,7 @@ use crate::{
     progress,
     recording::{Known, Recording},
     replay::replay,
-    run::run,
+    run::{Gap, run},
     scene::Scene,
     tally::Tally,
 };
@@ -63,6 +63,9 @@ pub(crate) struct Measurement {
     /// Of the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peak_memory_bytes: Option<u64>,
+    /// The time in which neither side acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gap: Option<Gap>,
     pub(crate) requests: Tally,
     /// Objects in the target afterwards.
     pub(crate) arrived: usize,
@@ -194,6 +197,7 @@ impl Plan<'_> {
             program_processor_seconds: cost.map(|cost| cost.processor.as_secs_f64()),
             planes_processor_seconds: planes.as_secs_f64(),
             peak_memory_bytes: cost.map(|cost| cost.peak_memory),
+            gap: cost.and_then(|cost| cost.gap),
             requests: Tally::of(&requests),
             arrived: scene.target.objects(namespace).await?.len(),
             left: scene.source.objects(namespace).await?.len(),
@@ -210,7 +214,7 @@ impl Plan<'_> {
         command.args(["move", "--namespace", namespace, "--kubeconfig"]).arg(&scene.source.kubeconfig);
         command.arg("--to-kubeconfig").arg(&scene.target.kubeconfig);
         if runner != Runner::Clusterctl {
-            command.args(["--yes", "--fence", self.fence.name()]);
+            command.args(["--yes", "--output", "json", "--fence", self.fence.name()]);
         }
         command
     }

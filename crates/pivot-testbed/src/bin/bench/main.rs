@@ -89,6 +89,9 @@ async fn bench(options: &Options) -> Result<()> {
             fs::write(path, report::json(&contests)).map_err(Error::file(path))?;
         }
     }
+    if let Some(growth) = report::growth(&contests) {
+        print(&growth)?;
+    }
     print(LEGEND)
 }
 

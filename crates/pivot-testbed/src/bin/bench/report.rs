@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     contest::{Contest, Measurement, Runner},
+    run::Gap,
     spread::Spread,
     tally::Tally,
 };
@@ -100,6 +101,15 @@ impl fmt::Display for Table<'_> {
                 writeln!(f, "  {what:<22} {median:>6.2} x  ({min:.2} ... {max:.2})")?;
             }
         }
+        if let Some(Spread { min, median, max }) = gap(self.0) {
+            let waited =
+                Spread::of(gaps(self.0).map(|gap| gap.waited_seconds)).map_or(0.0, |spread| spread.median);
+            writeln!(
+                f,
+                "  {:<22} {median:>6.2} s  ({min:.2} ... {max:.2}), {waited:.2} s of it waiting for proof of the fence",
+                "management gap"
+            )?;
+        }
         writeln!(
             f,
             "  {:<16} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
@@ -118,6 +128,27 @@ impl fmt::Display for Table<'_> {
         }
         Ok(())
     }
+}
+
+fn gaps(contest: &Contest) -> impl Iterator<Item = Gap> {
+    contest.rounds.iter().flatten().filter_map(|measurement| measurement.gap)
+}
+
+/// How long neither side acted.
+fn gap(contest: &Contest) -> Option<Spread> {
+    Spread::of(gaps(contest).map(|gap| gap.seconds))
+}
+
+/// How the management gap grows with the number of objects, from the smallest to the largest size.
+pub(crate) fn growth(contests: &[Contest]) -> Option<String> {
+    let mut sizes: Vec<_> =
+        contests.iter().filter_map(|contest| Some((contest.objects, gap(contest)?.median))).collect();
+    sizes.sort_by_key(|(objects, _)| *objects);
+    let ((few, short), (many, long)) = (sizes.first()?, sizes.last()?);
+    let ratio = long / short;
+    (few < many).then(|| {
+        format!("management gap at {many} objects / at {few}: {ratio:.2} x  ({long:.2} s / {short:.2} s)\n")
+    })
 }
 
 /// The cells of a runner: times over all its runs, everything else from the last one.
@@ -157,6 +188,7 @@ mod tests {
             program_processor_seconds: None,
             planes_processor_seconds: 1.0,
             peak_memory_bytes,
+            gap: None,
             requests,
             arrived: 40,
             left: 0,
@@ -174,6 +206,25 @@ mod tests {
         assert!(text.contains("clusterctl / pivotctl   15.00 x  (10.00 ... 20.00)"), "{text}");
         assert!(text.contains("pivotctl / bare loop     1.50 x  (1.00 ... 2.00)"), "{text}");
         assert!(text.contains("2.5"), "requests per object: {text}");
+    }
+
+    #[test]
+    fn the_gaps_of_the_smallest_and_the_largest_size_are_compared() {
+        let contest = |objects, gaps: &[f64]| {
+            let measured = |&seconds: &f64| Measurement {
+                gap: Some(Gap { seconds, waited_seconds: 0.25 }),
+                ..measured(Runner::Pivotctl, 9.0)
+            };
+            Contest { objects, rounds: vec![gaps.iter().map(measured).collect()] }
+        };
+        let contests = [contest(8000, &[3.0]), contest(40, &[1.0, 1.5, 9.0])];
+        assert_eq!(
+            growth(&contests).unwrap(),
+            "management gap at 8000 objects / at 40: 2.00 x  (3.00 s / 1.50 s)\n"
+        );
+        assert_eq!(growth(&contests[..1]), None);
+        let text = Table(&contests[0]).to_string();
+        assert!(text.contains("3.00 s  (3.00 ... 3.00), 0.25 s of it waiting"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{
     process::{Child, Command},
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -32,6 +33,19 @@ pub(crate) struct Cost {
     pub(crate) peak_memory: u64,
     /// Processor time, up to the last look.
     pub(crate) processor: Duration,
+    /// What `pivotctl` says of the time in which neither side acted.
+    pub(crate) gap: Option<Gap>,
+}
+
+/// The management gap of a pivot, as the last line of its event stream tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gap {
+    /// From the begin of FENCE(S) to the end of ACTIVATE.
+    #[serde(rename(deserialize = "managementGapSeconds"))]
+    pub(crate) seconds: f64,
+    /// What of it was waiting for proof of the fence.
+    #[serde(rename(deserialize = "fenceWaitSeconds"))]
+    pub(crate) waited_seconds: f64,
 }
 
 /// Runs a program to its end; an error if it fails.
@@ -46,14 +60,11 @@ pub(crate) async fn run(name: &'static str, mut command: Command) -> Result<Cost
         .map_err(|_| Error::Hangs { name, minutes: LIMIT.as_secs() / 60 })?;
     let wall = started.elapsed();
     let status = status.map_err(|source| Error::Start { name, source })?;
+    let text = fs::read_to_string(output.path()).unwrap_or_default();
     if status.success() {
-        Ok(Cost { wall, peak_memory, processor })
+        Ok(Cost { wall, peak_memory, processor, gap: gap(&text) })
     } else {
-        Err(Error::Failed {
-            name,
-            status,
-            output: tail(&fs::read_to_string(output.path()).unwrap_or_default()),
-        })
+        Err(Error::Failed { name, status, output: tail(&text) })
     }
 }
 
@@ -82,6 +93,10 @@ fn high_water_mark(status: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
+fn gap(text: &str) -> Option<Gap> {
+    text.lines().rev().find_map(|line| serde_json::from_str(line).ok())
+}
+
 fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
@@ -95,6 +110,14 @@ mod tests {
     fn the_kernel_counts_in_kibibytes() {
         assert_eq!(high_water_mark("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2 * 1024 * 1024));
         assert_eq!(high_water_mark("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn the_gap_is_in_the_last_line_of_a_stream() {
+        let end = r#"{"type": "end", "managementGapSeconds": 1.5, "fenceWaitSeconds": 0.5}"#;
+        let found = gap(&format!("{{\"type\": \"event\"}}\n{end}\n"));
+        assert_eq!(found, Some(Gap { seconds: 1.5, waited_seconds: 0.5 }));
+        assert_eq!(gap("moved\n{}\n"), None);
     }
 
     #[test]

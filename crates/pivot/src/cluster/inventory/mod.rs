@@ -1,18 +1,21 @@
 //! Listing everything that takes part.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pivot_core::inventory::{Inventory, ObjectId};
+use pivot_core::inventory::{Inventory, Object, ObjectId};
 use pivot_core::kind::{GroupKind, KindInfo, Scope};
 use pivot_core::link::{LinkRules, Links};
 use pivot_core::object::Manifest;
 
 use super::discovery::Discovery;
-use super::{Cluster, Failure, IN_FLIGHT, Listed};
+use super::{Cluster, Failure, IN_FLIGHT, Listed, ObjectMetadata};
 
 /// How often newly listed Secrets and ConfigMaps may lead to further namespaces.
 const ROUNDS: usize = 3;
+
+/// From how many objects on it pays to look at the metadata of a list first.
+const MUCH: usize = 100;
 
 /// Where to look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,13 +104,18 @@ impl Cluster {
     /// Custom kinds are listed in all namespaces; where that is forbidden, in the selected ones. Secrets and ConfigMaps are listed
     /// in the selected namespaces, Secrets also where an infrastructure provider is installed, and both where an object that hangs
     /// together with a selected one names them.
+    ///
+    /// What is equal in `known`, an earlier inventory of the same cluster in the same versions, by uid and resourceVersion is taken
+    /// from there: of a kind of which there is much the metadata is listed first, and the rest only where something changed.
     pub async fn inventory(
         &self,
         discovery: &Discovery,
         versions: &BTreeMap<GroupKind, String>,
         scope: &ListScope,
         rules: &LinkRules,
+        known: Option<&Inventory>,
     ) -> Result<Listing, InventoryError> {
+        let much = known.map(Much::of).unwrap_or_default();
         let infrastructure = discovery.providers.iter().filter(|provider| provider.is_infrastructure());
         let provider_namespaces: BTreeSet<&str> = infrastructure.map(|p| p.namespace.as_str()).collect();
         let version_of =
@@ -120,8 +128,8 @@ impl Cluster {
         inventory.provider_namespaces = provider_namespaces.iter().map(|&ns| ns.to_owned()).collect();
         let mut listing = Listing { inventory, positions: Vec::new(), unreadable: Vec::new() };
 
-        let refused = self.run(plan.first(&provider_namespaces), &mut listing).await?;
-        self.run(plan.narrowed(&refused), &mut listing).await?;
+        let refused = self.run(plan.first(&provider_namespaces), &much, &mut listing).await?;
+        self.run(plan.narrowed(&refused), &much, &mut listing).await?;
         if let Some(selected) = plan.selected {
             let mut known: BTreeSet<String> = selected.clone();
             for _ in 0..ROUNDS {
@@ -132,7 +140,7 @@ impl Cluster {
                 if further.is_empty() {
                     break;
                 }
-                self.run(plan.further(&further), &mut listing).await?;
+                self.run(plan.further(&further), &much, &mut listing).await?;
                 known.extend(further);
             }
         }
@@ -141,11 +149,16 @@ impl Cluster {
 
     /// Makes the lists and adds what they hold, in the order of the jobs whatever order they end in. Returns the kinds to list in
     /// the selected namespaces instead.
-    async fn run(&self, jobs: Vec<Job<'_>>, listing: &mut Listing) -> Result<Vec<GroupKind>, InventoryError> {
+    async fn run(
+        &self,
+        jobs: Vec<Job<'_>>,
+        much: &Much<'_>,
+        listing: &mut Listing,
+    ) -> Result<Vec<GroupKind>, InventoryError> {
         let mut refused = Vec::new();
         let mut outcomes = stream::iter(jobs)
             .map(|job| async move {
-                let outcome = self.run_one(&job).await?;
+                let outcome = self.run_one(&job, much).await?;
                 Ok((job, outcome))
             })
             .buffered(IN_FLIGHT);
@@ -176,8 +189,20 @@ impl Cluster {
         Ok(refused)
     }
 
-    async fn run_one(&self, job: &Job<'_>) -> Result<Outcome, InventoryError> {
-        match self.list(job.kind, job.version, job.namespace).await {
+    /// A list, of which nothing is read that is known already.
+    async fn list_anew(&self, job: &Job<'_>, much: &Much<'_>) -> Result<Listed<Manifest>, Failure> {
+        let Job { kind, version, namespace, .. } = *job;
+        if much.0.contains_key(&(&kind.kind, namespace)) {
+            let Listed { items, resource_version } = self.list_metadata(kind, version, namespace).await?;
+            if let Some(items) = much.unchanged(job, &items) {
+                return Ok(Listed { items, resource_version });
+            }
+        }
+        self.list(kind, version, namespace).await
+    }
+
+    async fn run_one(&self, job: &Job<'_>, much: &Much<'_>) -> Result<Outcome, InventoryError> {
+        match self.list_anew(job, much).await {
             Ok(listed) => Ok(Outcome::Listed(listed)),
             Err(failure) if failure.is_not_found() => Ok(Outcome::NoKind),
             Err(failure) if failure.is_forbidden() && !matches!(job.when_forbidden, WhenForbidden::Fail) => {
@@ -189,6 +214,36 @@ impl Cluster {
                 source,
             }),
         }
+    }
+}
+
+/// Of what there was much.
+#[derive(Default)]
+struct Much<'a>(HashMap<(&'a GroupKind, Option<&'a str>), HashMap<&'a str, &'a Object>>);
+
+impl<'a> Much<'a> {
+    fn of(known: &'a Inventory) -> Self {
+        let mut lists: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for (_, object) in known.iter() {
+            let key = &object.key;
+            let namespaces = [None, key.namespace.as_deref()];
+            // Cluster-scoped objects are in one list alone.
+            for namespace in &namespaces[..if key.namespace.is_some() { 2 } else { 1 }] {
+                lists.entry((&key.kind, *namespace)).or_default().insert(object.uid.0.as_str(), object);
+            }
+        }
+        lists.retain(|_, objects| objects.len() >= MUCH);
+        Self(lists)
+    }
+
+    /// The objects of a list, if all of them are known as they are.
+    fn unchanged(&self, job: &Job<'_>, listed: &[ObjectMetadata]) -> Option<Vec<Manifest>> {
+        let known = self.0.get(&(&job.kind.kind, job.namespace))?;
+        let same = |item: &ObjectMetadata| {
+            let object = known.get(item.uid.0.as_str())?;
+            (object.manifest.resource_version() == item.resource_version).then(|| object.manifest.clone())
+        };
+        listed.iter().map(same).collect()
     }
 }
 

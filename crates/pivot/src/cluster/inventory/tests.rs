@@ -60,7 +60,7 @@ fn only(namespace: &str) -> ListScope {
 
 async fn inventory(cluster: &Cluster, scope: &ListScope) -> Result<Listing, InventoryError> {
     let rules = LinkRules::parse(RULES).unwrap();
-    cluster.inventory(&discovery(), &BTreeMap::new(), scope, &rules).await
+    cluster.inventory(&discovery(), &BTreeMap::new(), scope, &rules, None).await
 }
 
 fn keys(listing: &Listing) -> Vec<String> {
@@ -148,6 +148,58 @@ async fn the_version_asked_for_is_the_one_listed() {
     let (cluster, seen) = fake::cluster(|_| fake::json(200, &list(&json!([]))));
     let versions = BTreeMap::from([(hosts().kind, "v9".to_owned())]);
     let rules = LinkRules::builtin();
-    cluster.inventory(&discovery(), &versions, &ListScope::default(), &rules).await.unwrap();
+    cluster.inventory(&discovery(), &versions, &ListScope::default(), &rules, None).await.unwrap();
     assert!(seen.lock().unwrap().iter().any(|request| request.contains("/metal3.io/v9/hosts")));
+}
+
+/// Many hosts, the first in this revision.
+fn many_hosts(first: &str) -> Value {
+    let host = |number: usize| {
+        let revision = if number == 0 { first } else { "1" };
+        json!({"metadata": {"name": format!("h{number}"), "namespace": "a", "uid": format!("u{number}"),
+            "resourceVersion": revision}, "spec": {"online": true}})
+    };
+    (0..MUCH).map(host).collect()
+}
+
+/// The hosts as listed anew where they are known, and how often they were listed.
+async fn anew(known: &Value, now: Value) -> (Vec<Manifest>, usize) {
+    let mut inventory = Inventory::new("id", discovery().catalog);
+    for item in known.as_array().unwrap() {
+        inventory.add(&hosts().kind, Manifest::new(item.clone()));
+    }
+    let (cluster, seen) = fake::cluster(move |request| {
+        fake::json(200, &list(if request.contains("/hosts?") { &now } else { &Value::Null }))
+    });
+    let (versions, scope, rules) = (BTreeMap::new(), ListScope::default(), LinkRules::builtin());
+    let listing = cluster.inventory(&discovery(), &versions, &scope, &rules, Some(&inventory)).await.unwrap();
+    let position = listing.positions.iter().find(|position| position.kind == hosts().kind).unwrap();
+    assert_eq!(position.resource_version, "7");
+    let lists = seen.lock().unwrap().iter().filter(|request| request.contains("/hosts?")).count();
+    (listing.inventory.iter().map(|(_, object)| object.manifest.clone()).collect(), lists)
+}
+
+#[tokio::test]
+async fn what_is_known_as_it_is_is_not_read_again() {
+    let mut bare = many_hosts("1");
+    for host in bare.as_array_mut().unwrap() {
+        host.as_object_mut().unwrap().remove("spec");
+    }
+    let (found, lists) = anew(&many_hosts("1"), bare.clone()).await;
+    assert_eq!((found.len(), lists), (MUCH, 1));
+    assert!(found.iter().all(|host| host.value()["spec"]["online"] == true), "taken from what was known");
+
+    // One that changed, one that went and another that came: the list is read.
+    let (found, lists) = anew(&many_hosts("1"), many_hosts("2")).await;
+    assert_eq!((found.len(), lists), (MUCH, 2));
+    assert_eq!(found[0].resource_version(), "2");
+    bare[1]["metadata"]["uid"] = "another".into();
+    assert_eq!(anew(&many_hosts("1"), bare.clone()).await.1, 2);
+    bare.as_array_mut().unwrap().truncate(MUCH - 1);
+    bare[1]["metadata"]["uid"] = "u1".into();
+    assert_eq!(anew(&many_hosts("1"), bare).await.0.len(), MUCH - 1, "one went, and nothing else changed");
+
+    // Of little the metadata alone saves nothing.
+    let few: Value = many_hosts("1").as_array().unwrap()[1..].to_vec().into();
+    assert_eq!(anew(&few, few.clone()).await.1, 1);
 }
