@@ -8,11 +8,16 @@ use serde::Serialize;
 
 use super::elapsed::Elapsed;
 
+/// Shorter than this nobody asks what it was for.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// Watches the events of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
     gap_began: Option<Duration>,
     gap: Option<Duration>,
+    opening_since: Option<Duration>,
+    opening: Duration,
     waiting_since: Option<Duration>,
     waited: Duration,
     retired: bool,
@@ -28,6 +33,9 @@ pub(crate) struct Gap {
     /// What of FENCE(S) was waiting until the fence was proven.
     #[serde(rename = "fenceWaitSeconds", serialize_with = "seconds")]
     waited: Duration,
+    /// What of it was ACTIVATE: opening what was paused, which takes longer the more hosts there are.
+    #[serde(rename = "activateSeconds", serialize_with = "seconds")]
+    opening: Duration,
 }
 
 impl Timeline {
@@ -47,8 +55,11 @@ impl Timeline {
                 self.waited =
                     self.waiting_since.map_or(Duration::ZERO, |since| elapsed.saturating_sub(since));
             }
+            Notice::PhaseStarted { phase: Phase::Activate } => self.opening_since = Some(*elapsed),
             Notice::PhaseDone { phase: Phase::Activate, .. } => {
                 self.gap = self.gap_began.map(|began| elapsed.saturating_sub(began));
+                self.opening =
+                    self.opening_since.map_or(Duration::ZERO, |since| elapsed.saturating_sub(since));
             }
             Notice::PhaseDone { phase: Phase::Retire, .. } => self.retired = true,
             _ => {}
@@ -57,7 +68,7 @@ impl Timeline {
 
     /// The time in which neither side acted, where this run saw it whole.
     pub(crate) fn gap(&self) -> Option<Gap> {
-        self.gap.map(|gap| Gap { gap, waited: self.waited })
+        self.gap.map(|gap| Gap { gap, waited: self.waited, opening: self.opening })
     }
 
     /// True where RETIRE came to its end: what is still in the source was kept, and trying again alone does not help.
@@ -69,10 +80,13 @@ impl Timeline {
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "management gap: {}", Elapsed(self.gap))?;
-        if self.waited.is_zero() {
-            return Ok(());
+        if !self.waited.is_zero() {
+            write!(f, ", {} of it waiting for proof of the fence", Elapsed(self.waited))?;
         }
-        write!(f, ", {} of it waiting for proof of the fence", Elapsed(self.waited))
+        if self.opening >= WORTH_TELLING {
+            write!(f, ", {} of it unpausing the target", Elapsed(self.opening))?;
+        }
+        Ok(())
     }
 }
 
@@ -117,11 +131,15 @@ mod tests {
             (8, waiting()),
             (9, waiting()),
             (10, done(Phase::FenceSource)),
+            (18, started(Phase::Activate)),
             (20, done(Phase::Activate)),
             (30, done(Phase::Retire)),
         ]);
         let text = full.gap().unwrap().to_string();
-        assert_eq!(text, "management gap: 13.0s, 2.0s of it waiting for proof of the fence");
+        assert_eq!(
+            text,
+            "management gap: 13.0s, 2.0s of it waiting for proof of the fence, 2.0s of it unpausing the target"
+        );
         assert!(full.has_retired());
     }
 

@@ -78,6 +78,8 @@ pub(crate) struct Measurement {
 pub(crate) struct Contest {
     /// Objects of the fixture.
     pub(crate) objects: usize,
+    /// How pivotctl kept others from acting.
+    pub(crate) fence: Fence,
     /// The measurements of each round, in the order in which they were made.
     pub(crate) rounds: Vec<Vec<Measurement>>,
 }
@@ -86,22 +88,24 @@ pub(crate) struct Contest {
 pub(crate) struct Plan<'a> {
     pub(crate) assets: &'a Assets,
     pub(crate) tools: &'a Tools,
-    pub(crate) clusterctl: bool,
+    pub(crate) runners: Vec<Runner>,
     pub(crate) fence: Fence,
 }
 
 /// The value of `pivotctl move --fence`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Fence {
     /// The same protection on both sides of the comparison.
-    #[default]
     Pause,
     /// With records, policies, and everything staged before the source is stopped.
     Full,
 }
 
 impl Fence {
-    const fn name(self) -> &'static str {
+    pub(crate) const BOTH: [Self; 2] = [Self::Pause, Self::Full];
+
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pause => "pause",
             Self::Full => "full",
@@ -114,18 +118,20 @@ impl Plan<'_> {
     pub(crate) async fn contest(&self, size: usize, rounds: usize) -> Result<Contest> {
         let options = FixtureOptions::of_about(size);
         let objects = Fixture::new(options.clone()).objects().len();
-        progress::line(format_args!("{objects} objects: recording the requests of pivotctl"));
-        let recording = self.record(&options).await?;
-
+        let recording = if self.runners.contains(&Runner::BareLoop) {
+            progress::line(format_args!("{objects} objects: recording the requests of pivotctl"));
+            Some(self.record(&options).await?)
+        } else {
+            None
+        };
         let scene = Scene::start(self.assets, Detail::Requests).await?;
-        let mut runners = vec![Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop];
-        runners.retain(|runner| self.clusterctl || *runner != Runner::Clusterctl);
+        let mut runners = self.runners.clone();
         self.warm_up(&scene, &runners).await?;
-        let mut contest = Contest { objects, rounds: Vec::new() };
+        let mut contest = Contest { objects, fence: self.fence, rounds: Vec::new() };
         for round in 0..rounds {
             let mut measurements = Vec::new();
             for &runner in &runners {
-                let measurement = self.measure(&scene, runner, &options, &recording).await?;
+                let measurement = self.measure(&scene, runner, &options, recording.as_ref()).await?;
                 progress::line(format_args!(
                     "{objects} objects, round {} of {rounds}: {} {:.2} s",
                     round + 1,
@@ -166,18 +172,18 @@ impl Plan<'_> {
         scene: &Scene,
         runner: Runner,
         options: &FixtureOptions,
-        recording: &Recording,
+        recording: Option<&Recording>,
     ) -> Result<Measurement> {
         let namespace = runner.namespace();
         scene.load(&fixture(options, runner)).await?;
         let marks = (scene.source.audit.end(), scene.target.audit.end());
         // Prepared before the clock starts.
-        let script = match runner {
-            Runner::BareLoop => {
+        let script = match recording.filter(|_| runner == Runner::BareLoop) {
+            Some(recording) => {
                 let objects = scene.source.objects(namespace).await?;
                 Some(recording.script(&Known::of(&scene.source.client, &objects).await?))
             }
-            Runner::Clusterctl | Runner::Pivotctl => None,
+            None => None,
         };
         let busy = scene.busy();
         let (wall, cost) = if let Some(script) = script {

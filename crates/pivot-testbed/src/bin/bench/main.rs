@@ -28,7 +28,7 @@ use clap::Parser;
 use pivot_testbed::{assets::Assets, tool::Tools};
 
 use crate::{
-    contest::{Fence, Plan},
+    contest::{Fence, Plan, Runner},
     error::{Error, Result},
     report::{LEGEND, Table},
 };
@@ -49,9 +49,9 @@ struct Options {
     #[arg(long)]
     without_clusterctl: bool,
 
-    /// How pivotctl keeps others from acting; clusterctl knows the pause alone
-    #[arg(long, value_enum, default_value_t)]
-    fence: Fence,
+    /// Measure with this fence alone: the comparison with the pause, or the management gap with the full fence [default: both]
+    #[arg(long, value_enum)]
+    fence: Option<Fence>,
 
     /// Write all results to this file
     #[arg(long, value_name = "FILE")]
@@ -72,27 +72,43 @@ async fn main() -> ExitCode {
 async fn bench(options: &Options) -> Result<()> {
     let assets = Assets::find()?;
     let tools = Tools::find(&assets)?;
-    let plan = Plan {
-        assets: &assets,
-        tools: &tools,
-        clusterctl: !options.without_clusterctl,
-        fence: options.fence,
-    };
     let mut contests = Vec::new();
-    for &size in &options.sizes {
-        let rounds = options.rounds.unwrap_or_else(|| usual_rounds(size));
-        let contest = Box::pin(plan.contest(size, rounds)).await?;
-        print(&format!("{}\n", Table(&contest)))?;
-        contests.push(contest);
-        // After each size: a long benchmark that is cut short has something to show.
-        if let Some(path) = &options.json {
-            fs::write(path, report::json(&contests)).map_err(Error::file(path))?;
+    for fence in Fence::BOTH.into_iter().filter(|fence| options.fence.is_none_or(|only| only == *fence)) {
+        let mut runners = match fence {
+            Fence::Pause => vec![Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop],
+            // The others know no fence.
+            Fence::Full => vec![Runner::Pivotctl],
+        };
+        runners.retain(|runner| !options.without_clusterctl || *runner != Runner::Clusterctl);
+        let plan = Plan { assets: &assets, tools: &tools, runners, fence };
+        for &size in &sizes(fence, &options.sizes) {
+            let rounds = options.rounds.unwrap_or_else(|| usual_rounds(size));
+            let contest = Box::pin(plan.contest(size, rounds)).await?;
+            print(&format!("{}\n", Table(&contest)))?;
+            contests.push(contest);
+            // After each size: a long benchmark that is cut short has something to show.
+            if let Some(path) = &options.json {
+                fs::write(path, report::json(&contests)).map_err(Error::file(path))?;
+            }
         }
     }
-    if let Some(growth) = report::growth(&contests) {
-        print(&growth)?;
+    for line in [report::growth(&contests), report::cost(&contests)].into_iter().flatten() {
+        print(&line)?;
     }
     print(LEGEND)
+}
+
+/// With the full fence what matters is how the gap grows.
+fn sizes(fence: Fence, asked: &[usize]) -> Vec<usize> {
+    let ends = [asked.iter().min(), asked.iter().max()];
+    match fence {
+        Fence::Pause => asked.to_vec(),
+        Fence::Full => {
+            let mut ends: Vec<_> = ends.into_iter().flatten().copied().collect();
+            ends.dedup();
+            ends
+        }
+    }
 }
 
 fn usual_rounds(size: usize) -> usize {

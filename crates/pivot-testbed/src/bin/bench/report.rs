@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use crate::{
-    contest::{Contest, Measurement, Runner},
+    contest::{Contest, Fence, Measurement, Runner},
     run::Gap,
     spread::Spread,
     tally::Tally,
@@ -69,9 +69,9 @@ pub(crate) struct Table<'a>(pub(crate) &'a Contest);
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contest { objects, rounds } = self.0;
+        let Contest { objects, fence, rounds } = self.0;
         let unit = if rounds.len() == 1 { "round" } else { "rounds" };
-        writeln!(f, "{objects} objects, {} {unit}", rounds.len())?;
+        writeln!(f, "{objects} objects, --fence={}, {} {unit}", fence.name(), rounds.len())?;
         writeln!(
             f,
             "  {:<16} {:>9} {:>19} {:>9} {:>11} {:>8} {:>8} {:>8} {:>8} {:>6}",
@@ -102,11 +102,13 @@ impl fmt::Display for Table<'_> {
             }
         }
         if let Some(Spread { min, median, max }) = gap(self.0) {
-            let waited =
-                Spread::of(gaps(self.0).map(|gap| gap.waited_seconds)).map_or(0.0, |spread| spread.median);
+            let middle = |part: fn(&Gap) -> f64| {
+                Spread::of(gaps(self.0).map(|gap| part(&gap))).map_or(0.0, |spread| spread.median)
+            };
+            let (waited, opening) = (middle(|gap| gap.waited_seconds), middle(|gap| gap.activate_seconds));
             writeln!(
                 f,
-                "  {:<22} {median:>6.2} s  ({min:.2} ... {max:.2}), {waited:.2} s of it waiting for proof of the fence",
+                "  {:<22} {median:>6.2} s  ({min:.2} ... {max:.2}), {waited:.2} s of it waiting for proof of the fence, {opening:.2} s ACTIVATE",
                 "management gap"
             )?;
         }
@@ -141,14 +143,33 @@ fn gap(contest: &Contest) -> Option<Spread> {
 
 /// How the management gap grows with the number of objects, from the smallest to the largest size.
 pub(crate) fn growth(contests: &[Contest]) -> Option<String> {
-    let mut sizes: Vec<_> =
-        contests.iter().filter_map(|contest| Some((contest.objects, gap(contest)?.median))).collect();
-    sizes.sort_by_key(|(objects, _)| *objects);
-    let ((few, short), (many, long)) = (sizes.first()?, sizes.last()?);
-    let ratio = long / short;
+    let fenced = contests.iter().filter(|contest| contest.fence == Fence::Full);
+    let until_activate = |contest| Spread::of(gaps(contest).map(|gap| gap.seconds - gap.activate_seconds));
+    let mut sizes: Vec<_> = fenced
+        .filter_map(|contest| Some((contest.objects, gap(contest)?.median, until_activate(contest)?.median)))
+        .collect();
+    sizes.sort_by_key(|(objects, ..)| *objects);
+    let ((few, short, before), (many, long, after)) = (sizes.first()?, sizes.last()?);
+    let ratio = |long: f64, short: f64| format!("{:.2} x  ({long:.2} s / {short:.2} s)", long / short);
     (few < many).then(|| {
-        format!("management gap at {many} objects / at {few}: {ratio:.2} x  ({long:.2} s / {short:.2} s)\n")
+        let (whole, until) = (ratio(*long, *short), ratio(*after, *before));
+        format!("management gap at {many} objects / at {few}: {whole}; until ACTIVATE begins: {until}\n")
     })
+}
+
+/// What the full fence costs over the pause where there is little to move.
+pub(crate) fn cost(contests: &[Contest]) -> Option<String> {
+    let fewest = contests.iter().map(|contest| contest.objects).min()?;
+    let seconds = |fence: Fence| {
+        let contest = contests.iter().find(|one| one.objects == fewest && one.fence == fence)?;
+        let runs = contest.rounds.iter().flatten().filter(|run| run.runner == Runner::Pivotctl);
+        Spread::of(runs.map(|run| run.seconds)).map(|spread| spread.median)
+    };
+    let (pause, full) = (seconds(Fence::Pause)?, seconds(Fence::Full)?);
+    let more = full - pause;
+    Some(format!(
+        "full fence at {fewest} objects: {more:.2} s more than the pause alone  ({full:.2} s, {pause:.2} s)\n"
+    ))
 }
 
 /// The cells of a runner: times over all its runs, everything else from the last one.
@@ -201,7 +222,11 @@ mod tests {
             let runners = [Runner::Clusterctl, Runner::Pivotctl, Runner::BareLoop];
             runners.into_iter().zip(seconds).map(|(runner, seconds)| measured(runner, seconds)).collect()
         };
-        let contest = Contest { objects: 40, rounds: vec![round([4.0, 0.4, 0.2]), round([6.0, 0.3, 0.3])] };
+        let contest = Contest {
+            objects: 40,
+            fence: Fence::Pause,
+            rounds: vec![round([4.0, 0.4, 0.2]), round([6.0, 0.3, 0.3])],
+        };
         let text = Table(&contest).to_string();
         assert!(text.contains("clusterctl / pivotctl   15.00 x  (10.00 ... 20.00)"), "{text}");
         assert!(text.contains("pivotctl / bare loop     1.50 x  (1.00 ... 2.00)"), "{text}");
@@ -212,24 +237,29 @@ mod tests {
     fn the_gaps_of_the_smallest_and_the_largest_size_are_compared() {
         let contest = |objects, gaps: &[f64]| {
             let measured = |&seconds: &f64| Measurement {
-                gap: Some(Gap { seconds, waited_seconds: 0.25 }),
+                gap: Some(Gap { seconds, waited_seconds: 0.25, activate_seconds: 0.5 }),
                 ..measured(Runner::Pivotctl, 9.0)
             };
-            Contest { objects, rounds: vec![gaps.iter().map(measured).collect()] }
+            Contest { objects, fence: Fence::Full, rounds: vec![gaps.iter().map(measured).collect()] }
         };
         let contests = [contest(8000, &[3.0]), contest(40, &[1.0, 1.5, 9.0])];
         assert_eq!(
             growth(&contests).unwrap(),
-            "management gap at 8000 objects / at 40: 2.00 x  (3.00 s / 1.50 s)\n"
+            "management gap at 8000 objects / at 40: 2.00 x  (3.00 s / 1.50 s); until ACTIVATE begins: 2.50 x  (2.50 s / 1.00 s)\n"
         );
         assert_eq!(growth(&contests[..1]), None);
+        let pause = Contest { fence: Fence::Pause, ..contest(40, &[1.0]) };
+        let full = "full fence at 40 objects: 0.00 s more than the pause alone  (9.00 s, 9.00 s)\n";
+        assert_eq!(cost(&[contest(40, &[1.0]), pause]).unwrap(), full);
+        assert_eq!(cost(&contests), None);
         let text = Table(&contests[0]).to_string();
         assert!(text.contains("3.00 s  (3.00 ... 3.00), 0.25 s of it waiting"), "{text}");
     }
 
     #[test]
     fn what_did_not_run_is_left_out() {
-        let contest = Contest { objects: 40, rounds: vec![vec![measured(Runner::Pivotctl, 1.0)]] };
+        let contest =
+            Contest { objects: 40, fence: Fence::Pause, rounds: vec![vec![measured(Runner::Pivotctl, 1.0)]] };
         assert!(!Table(&contest).to_string().contains("clusterctl"));
     }
 }

@@ -46,6 +46,9 @@ pub(crate) struct Gap {
     /// What of it was waiting for proof of the fence.
     #[serde(rename(deserialize = "fenceWaitSeconds"))]
     pub(crate) waited_seconds: f64,
+    /// What of it was ACTIVATE.
+    #[serde(rename(deserialize = "activateSeconds"))]
+    pub(crate) activate_seconds: f64,
 }
 
 /// Runs a program to its end; an error if it fails.
@@ -114,9 +117,9 @@ mod tests {
 
     #[test]
     fn the_gap_is_in_the_last_line_of_a_stream() {
-        let end = r#"{"type": "end", "managementGapSeconds": 1.5, "fenceWaitSeconds": 0.5}"#;
+        let end = r#"{"type": "end", "managementGapSeconds": 1.5, "fenceWaitSeconds": 0.5, "activateSeconds": 0.25}"#;
         let found = gap(&format!("{{\"type\": \"event\"}}\n{end}\n"));
-        assert_eq!(found, Some(Gap { seconds: 1.5, waited_seconds: 0.5 }));
+        assert_eq!(found, Some(Gap { seconds: 1.5, waited_seconds: 0.5, activate_seconds: 0.25 }));
         assert_eq!(gap("moved\n{}\n"), None);
     }
 

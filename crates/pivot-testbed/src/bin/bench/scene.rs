@@ -70,9 +70,11 @@ impl Side {
         let objects = self.objects(namespace).await?;
         stream::iter(&objects)
             .map(Ok)
-            .try_for_each_concurrent(CONCURRENCY, |object| self.remove(namespace, object))
+            .try_for_each_concurrent(CONCURRENCY, async |object| {
+                self.past_the_fence(async || self.remove(namespace, object).await).await
+            })
             .await?;
-        self.client.delete(Gvk::NAMESPACE, None, namespace).await?;
+        self.past_the_fence(async || self.client.delete(Gvk::NAMESPACE, None, namespace).await).await?;
         wait_until("a namespace to go", SETTLE_LIMIT, async || {
             let namespace = self.client.get(Gvk::NAMESPACE, None, namespace).await?;
             Ok(namespace.map_or(Progress::Done(()), |n| Progress::Pending(n["status"].to_string())))
@@ -81,7 +83,17 @@ impl Side {
         Ok(())
     }
 
-    async fn remove(&self, namespace: &str, object: &Value) -> Result<()> {
+    /// Until the API server has heard that a fence is gone.
+    async fn past_the_fence(&self, attempt: impl AsyncFn() -> pivot_testbed::Result<()>) -> Result<()> {
+        wait_until("the fence to go", SETTLE_LIMIT, async || match attempt().await {
+            Err(error) if error.code() == Some(403) => Ok(Progress::Pending(error.to_string())),
+            other => other.map(Progress::Done),
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn remove(&self, namespace: &str, object: &Value) -> pivot_testbed::Result<()> {
         let (Some(gvk), Some(name)) = (Gvk::of(object), object["metadata"]["name"].as_str()) else {
             return Ok(());
         };
@@ -93,10 +105,10 @@ impl Side {
             if let Err(error) = stripped
                 && error.code() != Some(404)
             {
-                return Err(error.into());
+                return Err(error);
             }
         }
-        Ok(self.client.delete(&gvk, Some(namespace), name).await?)
+        self.client.delete(&gvk, Some(namespace), name).await
     }
 
     /// Processor time of its programs since they started.
