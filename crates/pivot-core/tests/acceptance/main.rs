@@ -12,4 +12,5 @@ mod move_sequence;
 mod object_graph;
 mod superset;
 mod tenants;
+mod whole_move;
 mod world;

@@ -10,6 +10,7 @@ use pivot_core::graph::CreationOrder;
 use pivot_core::inventory::ObjectId;
 
 use crate::builders::{Fake, FakeCluster, FakeClusterClass, all, infrastructure_identity, resource_set};
+use crate::whole_move;
 use crate::world::{World, everything};
 
 #[track_caller]
@@ -40,6 +41,7 @@ fn check(objects: Vec<Fake>, expected: &[&[&str]]) {
     let expected: Vec<BTreeSet<String>> =
         expected.iter().map(|group| group.iter().map(|&name| name.to_owned()).collect()).collect();
     assert_eq!(found, expected);
+    whole_move::check(&world);
 }
 
 macro_rules! move_tests {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pivot_core::graph::Graph;
 use pivot_core::inventory::{Inventory, ObjectId};
-use pivot_core::kind::{KindCatalog, KindInfo, MOVE_HIERARCHY_LABEL, MOVE_LABEL, Scope};
+use pivot_core::kind::{GroupKind, KindCatalog, KindInfo, MOVE_HIERARCHY_LABEL, MOVE_LABEL, Scope};
 use pivot_core::link::{Link, LinkRole, LinkRules, Links};
 use pivot_core::object::Manifest;
 use pivot_core::select::{Action, Request, Selection};
@@ -86,25 +86,38 @@ impl World {
 
 /// The kinds as `clusterctl init` leaves them, with the labels of CRDs that ask to be moved.
 fn kinds() -> KindCatalog {
-    let kind = |kind: &str, scope: Scope, labels: &[&str]| KindInfo {
-        kind: group_kind(kind),
-        plural: format!("{}s", kind.to_lowercase()),
-        scope,
-        storage_version: "v1beta2".to_owned(),
-        served: BTreeSet::from(["v1beta2".to_owned()]),
-        status_subresource: BTreeSet::new(),
-        labels: labels.iter().map(|&label| (label.to_owned(), String::new())).collect(),
-        schemas: BTreeMap::new(),
-    };
     [
-        kind("Identity", Scope::Cluster, &[MOVE_HIERARCHY_LABEL]),
-        kind("GenericClusterExternalObject", Scope::Cluster, &[MOVE_LABEL]),
-        kind("GenericExternalObject", Scope::Namespaced, &[MOVE_LABEL]),
-        kind("Tree", Scope::Namespaced, &[MOVE_HIERARCHY_LABEL]),
-        kind("Global", Scope::Cluster, &[]),
+        kind(group_kind("Identity"), Scope::Cluster, &[MOVE_HIERARCHY_LABEL]),
+        kind(group_kind("GenericClusterExternalObject"), Scope::Cluster, &[MOVE_LABEL]),
+        kind(group_kind("GenericExternalObject"), Scope::Namespaced, &[MOVE_LABEL]),
+        kind(group_kind("Tree"), Scope::Namespaced, &[MOVE_HIERARCHY_LABEL]),
+        kind(group_kind("Global"), Scope::Cluster, &[]),
     ]
     .into_iter()
     .collect()
+}
+
+/// These, and every other kind of which there is an object.
+pub(crate) fn served(inventory: &Inventory) -> KindCatalog {
+    let known = kinds();
+    let others: BTreeSet<_> = inventory.iter().map(|(_, object)| object.key.kind.clone()).collect();
+    let others = others.into_iter().filter(|other| known.get(other).is_none());
+    let others: Vec<_> = others.map(|other| kind(other, Scope::Namespaced, &[])).collect();
+    known.iter().cloned().chain(others).collect()
+}
+
+fn kind(kind: GroupKind, scope: Scope, labels: &[&str]) -> KindInfo {
+    let version = if kind.is_secret_or_config_map() { "v1" } else { "v1beta2" };
+    KindInfo {
+        plural: format!("{}s", kind.kind.to_lowercase()),
+        kind,
+        scope,
+        storage_version: version.to_owned(),
+        served: BTreeSet::from([version.to_owned()]),
+        status_subresource: BTreeSet::new(),
+        labels: labels.iter().map(|&label| (label.to_owned(), String::new())).collect(),
+        schemas: BTreeMap::new(),
+    }
 }
 
 /// Everything, in all namespaces.

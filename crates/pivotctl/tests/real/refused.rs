@@ -9,6 +9,10 @@ use crate::scene::{NAMESPACE, Scene};
 async fn who_drives_a_pivot_is_named_and_a_target_that_is_away_is_not_taken_for_dead() {
     let assets = assets_or_skip!();
     let scene = Scene::new(&assets).await;
+    // A dry run needs no target; anything else does.
+    let dry = scene.run(&["move", "--dry-run", "-n", NAMESPACE, "--kubeconfig", scene.source()]).exits(0);
+    assert!(dry.stdout.contains(" to move"), "{dry:#?}");
+    scene.run(&["move", "--yes", "-n", NAMESPACE, "--kubeconfig", scene.source()]).exits(2);
     // The source is prepared, the target's decision is on its way.
     let move_args = ["move", "--yes", "--fence=pause", "-n", NAMESPACE];
     let halted = scene.halted_in_doubt(&move_args).await;
