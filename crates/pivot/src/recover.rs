@@ -541,6 +541,7 @@ impl Recovery {
         let mut blueprint =
             survey_snapshot(snapshot, &self.record.source, here.as_deref(), target, &there, options).await?;
         blueprint.pivot = Some(self.id.clone());
+        blueprint.origin = self.record.origin;
         let source = match (&self.source, here) {
             (Some(answer), Some(discovery)) => {
                 Source::Cluster { cluster: answer.cluster.clone(), discovery, positions: Vec::new() }

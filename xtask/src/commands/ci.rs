@@ -10,12 +10,13 @@ use super::{docs, test};
 type Step = (&'static str, fn() -> Result<(), Error>);
 
 /// The quick checks first, and the tests last, so that their results end the output.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", || process::run(workspace::cargo().args(["fmt", "--all", "--check"]))),
     ("dependencies", deny::run),
     ("clippy", clippy),
     ("documentation", documentation),
     ("generated pages", || docs::run(true)),
+    ("seeded defects", defects),
     ("tests", || test::run(&["--no-fail-fast".into()])),
 ];
 
@@ -43,7 +44,21 @@ pub(crate) fn run() -> Result<(), Error> {
 }
 
 fn clippy() -> Result<(), Error> {
-    process::run(workspace::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    process::run(workspace::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+/// The model finds every mistake that the machine makes on request.
+fn defects() -> Result<(), Error> {
+    let test = ["test", "-p", "pivot-core", "--features", "defects", "--test", "machine", "defects"];
+    process::run(workspace::cargo().args(test))
 }
 
 fn documentation() -> Result<(), Error> {

@@ -7,6 +7,7 @@ use super::end::End;
 use super::notice::Side;
 use super::script::Then;
 use super::step::Step;
+use crate::plan::Origin;
 use crate::record::{Standing, State};
 use crate::select::Action;
 
@@ -20,7 +21,7 @@ impl Machine {
             self.end = Some(End::CleanupPending { cause });
             return;
         }
-        if self.gone.source && !self.gone.source_attested {
+        if self.gone.source && !self.gone.source_attested && self.blueprint.origin == Origin::Cluster {
             let cause = "the source does not answer: its objects and its fence are still there".to_owned();
             self.end = Some(End::CleanupPending { cause });
             return;
@@ -41,8 +42,8 @@ impl Machine {
     /// Both records say so. What is kept in the source `finalize` deletes by the snapshot, and a source that is taken for dead may
     /// come back; else the snapshot goes. Until now `resume` needed it.
     pub(super) fn finished(&mut self) {
-        let is_needed =
-            self.options.terms.retire == Retire::Keep || (self.gone.source && !self.options.close);
+        let keeps = self.options.terms.retire == Retire::Keep || (self.gone.source && !self.options.close);
+        let is_needed = keeps && self.blueprint.origin == Origin::Cluster;
         if is_needed {
             return self.closed();
         }

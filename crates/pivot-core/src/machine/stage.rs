@@ -24,7 +24,6 @@ use crate::kind::GroupKind;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
-use crate::plan::Origin;
 use crate::record::StoredSnapshot;
 use crate::select::Action;
 
@@ -123,8 +122,7 @@ impl Machine {
     /// was taken since is refused to the create. Afterwards the target is listed, and always where somebody else may have staged.
     pub(super) fn stage_now(&mut self) {
         let is_last = self.phase == Phase::Stage;
-        let stays = !self.gone.source && self.blueprint.origin == Origin::Cluster;
-        if stays && (is_last || self.is_bulk()) {
+        if !self.gone.source && (is_last || self.is_bulk()) {
             self.store_snapshot(is_last);
         }
         match self.blueprint.target.as_ref().map(Arc::clone) {

@@ -14,6 +14,7 @@
 
 use super::pivot::{FenceMode, PivotRecord, State};
 use crate::machine::Retire;
+use crate::plan::Origin;
 
 /// What could be learned of one side's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,9 +146,7 @@ pub fn course(verb: Verb, source: &Known, target: &Known, attested: Attested) ->
         Some(State::Committed) => Err(NoCourse::SourceForgot),
         None if source.is_unreachable() => sourceless(verb, target, attested),
         None => match target.record() {
-            Some(record) if record.origin == crate::plan::Origin::Directory => {
-                Ok(Course::Back { target: true })
-            }
+            Some(record) if record.origin == Origin::Directory => Ok(Course::Back { target: true }),
             Some(_) => Err(NoCourse::SourceForgot),
             None if target.is_unreachable() => Err(NoCourse::TargetUnreachable),
             None => Err(NoCourse::NoPivot),
@@ -161,6 +160,14 @@ fn decided(verb: Verb, source: &Known, target: &Known, attested: Attested) -> Re
     }
     let finished = target.state() == Some(State::Finished);
     let keeps_snapshot = target.record().is_some_and(|record| record.snapshot.is_some());
+    // A directory keeps no record, and nothing is done to it.
+    if target.record().is_some_and(|record| record.origin == Origin::Directory) {
+        return Ok(match (finished, keeps_snapshot) {
+            (true, false) => Course::Ended { finished: true },
+            (true, true) => Course::Close,
+            (false, _) => Course::Decided { source: false },
+        });
+    }
     let clears = target.record().is_some_and(|record| record.terms.retire == Retire::Delete);
     let here = source.record();
     // The source's record is the first to say so, then the target's, then the snapshot goes.
@@ -230,7 +237,7 @@ fn sourceless(verb: Verb, target: &Known, attested: Attested) -> Result<Course, 
             NoCourse::SourceUnreachable
         });
     };
-    if record.origin == crate::plan::Origin::Directory {
+    if record.origin == Origin::Directory {
         return Ok(Course::Back { target: true });
     }
     if !attested.source_dead {

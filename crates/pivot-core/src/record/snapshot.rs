@@ -306,8 +306,11 @@ mod tests {
     fn what_did_not_change_is_in_the_same_chunks_as_before() {
         let many = |host_version: &str| {
             let object = |number: usize| {
-                let (kind, version) =
-                    if number % 100 == 0 { ("BareMetalHost", host_version) } else { ("HardwareData", "1") };
+                let (kind, version) = if number.is_multiple_of(100) {
+                    ("BareMetalHost", host_version)
+                } else {
+                    ("HardwareData", "1")
+                };
                 let manifest = Manifest::new(json!({"apiVersion": "metal3.io/v1alpha1", "kind": kind,
                     "metadata": {"name": format!("n{number}"), "uid": number.to_string(), "resourceVersion": version}}));
                 StoredObject { kind: manifest.group_kind(), action: Action::Move, manifest }

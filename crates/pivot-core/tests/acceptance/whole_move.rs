@@ -130,7 +130,7 @@ fn settled(mut object: Value) -> Value {
 }
 
 /// Moves everything, or tells why PLAN refuses.
-fn moved(world: &World) -> Result<(Blueprint, [Store; 2]), Finding> {
+fn moved(world: &World) -> Result<(Blueprint, [Store; 2]), Box<Finding>> {
     let kinds = served(&world.inventory);
     let (mut source, mut target) = (Store::new("source", &kinds), Store::new("target", &kinds));
     for (_, object) in world.inventory.iter() {
@@ -145,7 +145,7 @@ fn moved(world: &World) -> Result<(Blueprint, [Store; 2]), Finding> {
     let blueprint = Blueprint::new(facts, Some(Arc::new(there)), rules, everything(), versions);
     let error = blueprint.findings(&[]).into_iter().find(|finding| finding.severity == Severity::Error);
     if let Some(error) = error {
-        return Err(error);
+        return Err(Box::new(error));
     }
     let mut machine = Machine::new(blueprint, options(), &Past::default());
     while machine.end().is_none() {

@@ -4,9 +4,11 @@ use std::{
     collections::VecDeque,
     path::Path,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::future::try_join_all;
+use tokio::time::Instant as Clock;
 
 use super::{
     case::{Case, Fence},
@@ -29,6 +31,8 @@ pub struct Plan {
     pub lanes: usize,
     /// Only cases whose text holds this.
     pub only: Option<String>,
+    /// No case begins after so long.
+    pub limit: Option<Duration>,
 }
 
 /// Told while cases run.
@@ -69,22 +73,31 @@ pub async fn run(
         draw::sample(cases, count, &mut seed)
     } else {
         let mut cases: Vec<Case> = cases.into_iter().map(|(_, case)| case).collect();
+        // Cut short it is still a fair sample.
+        seed.shuffle(&mut cases);
         draw::order(&mut cases);
         cases
     };
     tell(News::Chosen { writes: &writes, cases: cases.len() });
+    let until = plan.limit.map(|limit| Clock::now() + limit);
+    let chosen = cases.len();
     let queue = Mutex::new(VecDeque::from(cases));
-    let verdicts = try_join_all(lanes.iter_mut().map(|lane| work(lane, &queue, tell))).await?;
-    Ok(Report { seed: plan.seed, sampled: plan.sample.is_some(), writes, verdicts: verdicts.concat() })
+    let verdicts = try_join_all(lanes.iter_mut().map(|lane| work(lane, &queue, until, tell))).await?.concat();
+    let sampled = plan.sample.is_some() || verdicts.len() < chosen;
+    Ok(Report { seed: plan.seed, sampled, writes, verdicts })
 }
 
 async fn work(
     lane: &mut Lane<'_>,
     queue: &Mutex<VecDeque<Case>>,
+    until: Option<Clock>,
     tell: &(dyn Fn(News<'_>) + Sync),
 ) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     loop {
+        if until.is_some_and(|until| Clock::now() >= until) {
+            return Ok(verdicts);
+        }
         let case = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(case) = case else { return Ok(verdicts) };
         let verdict = lane.run(&case).await?;

@@ -8,6 +8,7 @@ use pivot::run::{self, RunOptions};
 use pivot::survey::{Options, Survey};
 use pivot_core::check::Finding;
 use pivot_core::machine::{Notice, Phase};
+use pivot_core::plan::Origin;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,7 @@ pub(super) async fn carry_out(
     let ending = Ending {
         end: &end,
         names: Sides { source: &from, target: &to },
+        origin: Origin::Cluster,
         retire: args.retire.into(),
         again: Some(args.again(session)),
     };

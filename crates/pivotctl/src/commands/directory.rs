@@ -75,6 +75,6 @@ pub(super) async fn import(session: &Session, args: &MoveArgs, path: &Path) -> R
     if let Some(error) = ending::explained(&end, &timeline) {
         error.print(session.printer);
     }
-    session.printer.note(last_line::after_import(&end, &name, repeat.line(), resume.line()));
+    session.printer.note(last_line::after_import(&end, &name, Some(repeat.line()), resume.line()));
     Ok(exit)
 }

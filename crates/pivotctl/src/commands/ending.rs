@@ -3,6 +3,7 @@
 use pivot::cluster::Cluster;
 use pivot::run::Retire;
 use pivot_core::machine::{End, Reversal};
+use pivot_core::plan::Origin;
 
 use super::next::NextCommand;
 use super::{Session, Verb, standing};
@@ -16,6 +17,8 @@ use crate::ui::timeline::Timeline;
 pub(super) struct Ending<'a> {
     pub(super) end: &'a End,
     pub(super) names: Sides<'a>,
+    /// What stands in the place of the source.
+    pub(super) origin: Origin,
     /// What was to become of the source's objects.
     pub(super) retire: Retire,
     /// The move to try again; `None` for a rollback that was asked for: undone is then done.
@@ -59,6 +62,10 @@ impl Ending<'_> {
     fn last_line(&self, session: &Session, timeline: &Timeline) -> String {
         let next = |verb| standing::take_up(session, verb, false);
         let (resume, finalize) = (next(Verb::Resume), next(Verb::Finalize));
+        if self.origin == Origin::Directory {
+            // What was to be repeated only the directory's owner knows.
+            return last_line::after_import(self.end, self.names.target, None, resume.line());
+        }
         let commands = Commands {
             again: self.again.as_ref().map(NextCommand::line),
             resume: resume.line(),

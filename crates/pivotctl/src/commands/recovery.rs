@@ -74,6 +74,7 @@ pub(super) async fn take_up(session: &Session, args: &RecoverArgs, wish: Wish) -
             let ending = Ending {
                 end: &end,
                 names: Sides { source: &record.source.name, target: &record.target.name },
+                origin: record.origin,
                 retire,
                 again: (wish != Wish::Rollback).then_some(again),
             };
@@ -126,7 +127,7 @@ fn ended_before(session: &Session, record: &PivotRecord, finished: bool) -> Stri
     }
     let active = last_line::active(Acting::Target, source, target);
     let line = format!("{active}; pivot {} was finished before", record.id);
-    if record.terms.retire == Retire::Keep {
+    if record.terms.retire == Retire::Keep && record.origin == Origin::Cluster {
         let finalize = standing::take_up(session, Verb::Finalize, false);
         return format!("{line}, source {source} keeps its objects; {}", last_line::next(finalize.line()));
     }

@@ -64,14 +64,13 @@ pub(crate) fn after(end: &End, sides: Sides<'_>, left: Left, commands: Commands<
 }
 
 /// After objects were taken from a directory, which stays as it is.
-pub(crate) fn after_import(end: &End, target: &str, again: &str, resume: &str) -> String {
+pub(crate) fn after_import(end: &End, target: &str, again: Option<&str>, resume: &str) -> String {
+    let again = again.map(|again| format!("; {}", next(again))).unwrap_or_default();
     let active = || active(Acting::Target, "", Some(target));
     match end {
         End::Done { .. } => format!("{} and complete", active()),
-        End::Failed { .. } => format!("{NOTHING_CHANGED}; {}", next(again)),
-        End::RolledBack { .. } => {
-            format!("target {target} is as it was, everything was undone; {}", next(again))
-        }
+        End::Failed { .. } => format!("{NOTHING_CHANGED}{again}"),
+        End::RolledBack { .. } => format!("target {target} is as it was, everything was undone{again}"),
         End::CleanupPending { .. } | End::Suspended { active: Active::Target, .. } => {
             format!("{}; {}", active(), next(resume))
         }

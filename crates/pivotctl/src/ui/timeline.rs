@@ -29,7 +29,7 @@ pub(crate) struct Timeline {
 pub(crate) struct Gap {
     /// From the begin of FENCE(S), with the pause as the only fence of QUIESCE, to the end of ACTIVATE.
     #[serde(rename = "managementGapSeconds", serialize_with = "seconds")]
-    gap: Duration,
+    whole: Duration,
     /// What of FENCE(S) was waiting until the fence was proven.
     #[serde(rename = "fenceWaitSeconds", serialize_with = "seconds")]
     waited: Duration,
@@ -68,7 +68,7 @@ impl Timeline {
 
     /// The time in which neither side acted, where this run saw it whole.
     pub(crate) fn gap(&self) -> Option<Gap> {
-        self.gap.map(|gap| Gap { gap, waited: self.waited, opening: self.opening })
+        self.gap.map(|whole| Gap { whole, waited: self.waited, opening: self.opening })
     }
 
     /// True where RETIRE came to its end: what is still in the source was kept, and trying again alone does not help.
@@ -79,7 +79,7 @@ impl Timeline {
 
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "management gap: {}", Elapsed(self.gap))?;
+        write!(f, "management gap: {}", Elapsed(self.whole))?;
         if !self.waited.is_zero() {
             write!(f, ", {} of it waiting for proof of the fence", Elapsed(self.waited))?;
         }

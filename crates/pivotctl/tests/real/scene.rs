@@ -91,8 +91,13 @@ impl Scene {
 
     /// Begins a verb from source to target, which stands still when the request to the target comes to the stage.
     pub(crate) async fn halted(&self, args: &[&str], stage: Stage, at: Target) -> Halted {
+        self.halted_whole(&[args, &self.sides()].concat(), stage, at).await
+    }
+
+    /// The same with a whole command line.
+    pub(crate) async fn halted_whole(&self, args: &[&str], stage: Stage, at: Target) -> Halted {
         let gate = self.proxy.halt(stage, at, 1);
-        let mut command = self.command(&[args, &self.sides()].concat());
+        let mut command = self.command(args);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut halted = Halted { child, stderr, halt: None };

@@ -203,15 +203,15 @@ fn every_pair_of_records_has_its_course() {
 fn the_word_of_a_person_opens_what_nobody_else_can() {
     let source_dead = Attested { source_dead: true, ..Attested::default() };
     let target_dead = Attested { target_dead: true, ..Attested::default() };
-    let mut told = String::new();
+    let mut told = Vec::new();
     for (who, attested) in [("source dead", source_dead), ("target dead", target_dead)] {
         for (before, after) in table(Attested::default()).lines().zip(table(attested).lines()) {
             if before != after {
-                told.push_str(&format!("{who}: {after}\n"));
+                told.push(format!("{who}: {after}\n"));
             }
         }
     }
-    assert_eq!(told, BY_ATTESTATION);
+    assert_eq!(told.concat(), BY_ATTESTATION);
 }
 
 fn all() -> impl Iterator<Item = (Verb, Says, Says, Attested)> {

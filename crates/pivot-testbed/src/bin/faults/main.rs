@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use clap::Parser;
@@ -35,6 +36,10 @@ struct Options {
     /// Pairs of clusters that run cases at the same time; each takes about 1.2 GB of memory
     #[arg(long, default_value_t = 1)]
     lanes: usize,
+
+    /// Begin no case after so many minutes
+    #[arg(long, value_name = "MINUTES")]
+    minutes: Option<u64>,
 
     /// Run only cases whose text holds this
     #[arg(long, value_name = "TEXT")]
@@ -74,6 +79,7 @@ async fn run(options: &Options) -> Result<bool> {
         seed: options.seed,
         lanes: options.lanes,
         only: options.only.clone(),
+        limit: options.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
     let (over, all) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let tell = |news: News<'_>| match news {
