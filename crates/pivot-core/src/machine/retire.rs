@@ -143,7 +143,9 @@ impl Machine {
         let Some(known) = self.blueprint.source.inventory.find_uid(&found.uid()) else { return false };
         let known = &self.blueprint.object(known).manifest;
         let mut before = comparable(known, known.generation());
-        let mut now = comparable(found, found.generation());
+        // A delete that finalizers hold is a generation of its own, which no controller need have seen.
+        let generation = found.generation() - i64::from(found.is_terminating());
+        let mut now = comparable(found, generation);
         // Whoever deletes it takes them off.
         if found.is_terminating() || (self.is_fenced_fully() && found.finalizers().next().is_none()) {
             for content in [&mut before, &mut now] {

@@ -270,6 +270,8 @@ impl Server {
             return Outcome::Removed;
         }
         object["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z".into();
+        let generation = object["metadata"]["generation"].as_i64().unwrap_or_default();
+        object["metadata"]["generation"] = (generation + 1).into();
         Outcome::Terminating(self.store(key, object))
     }
 

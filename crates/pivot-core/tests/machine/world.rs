@@ -135,7 +135,7 @@ pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
             world(
                 vec![
                     cluster(),
-                    Shape { owners: vec![2], applied: true, ..Shape::of(1) },
+                    Shape { owners: vec![2], applied: true, finalizer: true, ..Shape::of(1) },
                     Shape { owners: vec![1, 0], ..Shape::of(1) },
                 ],
                 here(),

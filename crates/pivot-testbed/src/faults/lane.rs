@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path, time::Duration};
 
-use tokio::time::Instant as Clock;
+use tokio::time::{Instant as Clock, sleep};
 
 use super::{
     case::{Answer, Case, Fence},
@@ -21,6 +21,8 @@ use crate::{Error, Result, assets::Assets, tool::Tools};
 pub(super) const LIMIT: Duration = Duration::from_secs(300);
 /// Commands that may be needed after the first to come to an end.
 const STEPS: usize = 5;
+/// So often somebody who looks on may look again.
+const LOOKS: usize = 60;
 /// Writes of each side that are shown of a case that failed.
 const EVIDENCE: usize = 60;
 /// Cases after which both clusters are emptied: records of old pivots would only slow down the rest.
@@ -207,15 +209,23 @@ impl<'a> Lane<'a> {
 
 /// Does what the last line says, until nothing is left to do.
 pub(super) async fn follow(tools: &Tools, verdict: &mut Verdict) -> Result<()> {
-    for _ in 0..STEPS {
+    let mut steps = 0;
+    while steps < STEPS {
         if verdict.last().too_long {
             let what = format!("`pivotctl {}` took longer than {} s", verdict.last().line, LIMIT.as_secs());
             verdict.violations.push(Violation::new(Invariant::Ends, what));
             return Ok(());
         }
         let Some(words) = verdict.last().next().filter(|words| is_unfinished(words)) else { return Ok(()) };
+        let looks_on = words.first() == Some(&"status");
         let mut command = tools.pivotctl();
         command.args(words);
+        if looks_on && verdict.commands.len() < LOOKS {
+            // Somebody else is at it.
+            sleep(Duration::from_secs(1)).await;
+        } else {
+            steps += 1;
+        }
         let ended = Running::start(command)?.end(LIMIT).await?;
         verdict.commands.push(ended);
     }

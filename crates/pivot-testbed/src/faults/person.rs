@@ -9,7 +9,12 @@ use super::{
     role::Role,
     witness::{Invariant, Terminal, Violation},
 };
-use crate::{Error, Result, client::Patch, dump::Key, kind::Gvk};
+use crate::{
+    Error, Result,
+    client::Patch,
+    dump::{Dump, Key},
+    kind::Gvk,
+};
 
 /// A label that nothing else sets.
 const LABEL: &str = "faults.example/person";
@@ -88,7 +93,10 @@ pub(super) async fn act(ground: &Ground, deed: Deed, decided: bool) -> Result<Op
         }
         Deed::Create(Role::Source) => {
             let key = Key::new(Gvk::BARE_METAL_HOST, namespace, OWN_HOST);
-            (key, create_host(ground).await)
+            let like = client.get(Gvk::BARE_METAL_HOST, there, HOST).await?;
+            // In RETIRE it may have gone.
+            let Some(like) = like else { return Ok(None) };
+            (key, create_host(ground, &like).await)
         }
         Deed::Create(Role::Target) => {
             let object = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
@@ -118,10 +126,8 @@ pub(super) async fn act(ground: &Ground, deed: Deed, decided: bool) -> Result<Op
 }
 
 /// A host like the free one, with its status.
-async fn create_host(ground: &Ground) -> Result<Value> {
+async fn create_host(ground: &Ground, like: &Value) -> Result<Value> {
     let client = &ground.bank(Role::Source).client;
-    let like = client.get(Gvk::BARE_METAL_HOST, Some(ground.namespace()), HOST).await?;
-    let like = like.ok_or(Error::Malformed("the free host"))?;
     let host = json!({
         "apiVersion": Gvk::BARE_METAL_HOST.api_version(),
         "kind": Gvk::BARE_METAL_HOST.kind,
@@ -150,7 +156,7 @@ impl Done {
                     violations.push(Violation::new(Invariant::Content, format!("the edit of {key} is lost")));
                 }
                 if kept && terminal == Terminal::B {
-                    after.source.remove(key);
+                    remove_with_owners(&mut after.source, key);
                 }
                 for look in [before, after] {
                     unlabel(look, key);
@@ -200,6 +206,17 @@ impl Done {
             }
         }
         violations
+    }
+}
+
+/// What is kept in the source keeps its owners: without them the garbage collector would take it.
+fn remove_with_owners(dump: &mut Dump, key: &Key) {
+    let Some(object) = dump.remove(key) else { return };
+    for owner in object["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
+        let found = dump.iter().find(|(_, other)| other["metadata"]["uid"] == owner["uid"]);
+        if let Some(key) = found.map(|(key, _)| key.clone()) {
+            remove_with_owners(dump, &key);
+        }
     }
 }
 
