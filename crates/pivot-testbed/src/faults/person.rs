@@ -9,17 +9,14 @@ use super::{
     role::Role,
     witness::{Invariant, Terminal, Violation},
 };
-use crate::{
-    Error, Result,
-    client::Patch,
-    dump::{Dump, Key},
-    kind::Gvk,
-};
+use crate::{Error, Result, client::Patch, dump::Key, kind::Gvk};
 
 /// A label that nothing else sets.
 const LABEL: &str = "faults.example/person";
 /// A Secret that moves, and that nothing owns.
 const SECRET: &str = "test1-proxy";
+/// The Cluster that moves.
+const CLUSTER: &str = "test1";
 /// A host that moves.
 const HOST: &str = "test1-free-0";
 /// A host of the person's own.
@@ -156,7 +153,9 @@ impl Done {
                     violations.push(Violation::new(Invariant::Content, format!("the edit of {key} is lost")));
                 }
                 if kept && terminal == Terminal::B {
-                    remove_with_owners(&mut after.source, key);
+                    after.source.remove(key);
+                    // By its name it belongs to the Cluster, which is kept with it.
+                    after.source.remove(&Key::new(Gvk::CLUSTER, &key.namespace, CLUSTER));
                 }
                 for look in [before, after] {
                     unlabel(look, key);
@@ -206,17 +205,6 @@ impl Done {
             }
         }
         violations
-    }
-}
-
-/// What is kept in the source keeps its owners: without them the garbage collector would take it.
-fn remove_with_owners(dump: &mut Dump, key: &Key) {
-    let Some(object) = dump.remove(key) else { return };
-    for owner in object["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
-        let found = dump.iter().find(|(_, other)| other["metadata"]["uid"] == owner["uid"]);
-        if let Some(key) = found.map(|(key, _)| key.clone()) {
-            remove_with_owners(dump, &key);
-        }
     }
 }
 
