@@ -139,10 +139,12 @@ impl Machine {
         for index in 0..self.stage.items.len() {
             let key = self.stage.items[index].key.clone();
             let Some(existing) = found.get(&key) else {
-                if open {
+                // With the pause alone nobody was ever kept from the target.
+                if open || self.options.terms.fence == FenceMode::Pause {
                     let message =
                         "is no longer in the target, which has been acting since the commit".to_owned();
                     self.notices.push(Notice::Warning { object: Some(key), message });
+                    self.stage.items[index].opened = true;
                     continue;
                 }
                 return self.fail(format!("{key} vanished from the target after the commit"));
