@@ -62,6 +62,11 @@ impl Defect {
         return false;
     }
 
+    /// True where machines of this thread make any of them.
+    pub fn is_any_made() -> bool {
+        Self::ALL.into_iter().any(Self::is_made)
+    }
+
     /// From here on every machine of this thread makes it, or none any.
     #[cfg(feature = "defects")]
     pub fn make(defect: Option<Self>) {

@@ -86,9 +86,10 @@ impl Machine {
             Outcome::Read(found) => found,
             other => return self.refused(&format!("reading {}", self.stage.item(index).key), other),
         };
-        let live = self.live_in_target();
+        // A set would be made anew for every object that is read.
+        let is_live = |uid: &Uid| self.uids_in_target().any(|live| live == uid);
         let mut comparison = Comparison::default();
-        self.compare(index, found.as_deref(), &live, &mut comparison);
+        self.compare(index, found.as_deref(), is_live, &mut comparison);
         self.compared(comparison);
     }
 
@@ -97,18 +98,18 @@ impl Machine {
             Outcome::Inventory(inventory) => inventory,
             other => return self.refused("listing the target", other),
         };
-        let live = self.live_in_target();
+        let live: HashSet<&Uid> = self.uids_in_target().collect();
+        let is_live = |uid: &Uid| live.contains(uid);
         let mut comparison = Comparison::default();
         for (index, item) in self.stage.items().iter().enumerate() {
             let existing = found.get(&item.key).map(|object| &object.manifest);
-            self.compare(index, existing, &live, &mut comparison);
+            self.compare(index, existing, is_live, &mut comparison);
         }
         self.compared(comparison);
     }
 
-    fn live_in_target(&self) -> HashSet<Uid> {
-        let revisions = self.stage.items().iter().filter_map(|item| item.target.as_ref());
-        revisions.map(|revision| revision.uid.clone()).collect()
+    fn uids_in_target(&self) -> impl Iterator<Item = &Uid> {
+        self.stage.items().iter().filter_map(|item| item.target.as_ref()).map(|revision| &revision.uid)
     }
 
     /// One staged object with what it was to become.
@@ -116,7 +117,7 @@ impl Machine {
         &self,
         index: usize,
         existing: Option<&Manifest>,
-        live: &HashSet<Uid>,
+        is_live: impl Fn(&Uid) -> bool,
         comparison: &mut Comparison,
     ) {
         let item = self.stage.item(index);
@@ -137,7 +138,7 @@ impl Machine {
                 comparison.additions.push((item.key.clone(), text));
             }
         }
-        problems.extend(wrong_owners(&item.key, existing, live));
+        problems.extend(wrong_owners(&item.key, existing, is_live));
     }
 
     fn compared(&mut self, comparison: Comparison) {
@@ -200,8 +201,8 @@ fn replaced(key: &ObjectKey) -> String {
 }
 
 /// Owner references must lead to the live owners: a uid of the source would let the garbage collector delete the object.
-fn wrong_owners(key: &ObjectKey, existing: &Manifest, live: &HashSet<Uid>) -> Vec<String> {
-    let owners = existing.owner_references().into_iter().filter(|owner| !live.contains(&owner.uid));
+fn wrong_owners(key: &ObjectKey, existing: &Manifest, is_live: impl Fn(&Uid) -> bool) -> Vec<String> {
+    let owners = existing.owner_references().into_iter().filter(|owner| !is_live(&owner.uid));
     let wrong =
         owners.map(|o| format!("{key} names an owner {} {} that is not in the target", o.kind, o.name));
     wrong.collect()

@@ -149,24 +149,16 @@ impl StoredSnapshot {
         // What a pivot pauses changes while it runs.
         let (paused, steady): (Vec<_>, Vec<_>) =
             self.objects.iter().partition(|object| PauseField::of(&object.kind).is_some());
-        let is_small = self.objects.len() <= TOGETHER;
-        let mut slices: Vec<&[&StoredObject]> =
-            steady.chunks(TOGETHER).chain(paused.chunks(TOGETHER)).collect();
-        let together: Vec<_> = steady.iter().chain(&paused).copied().collect();
-        if is_small {
-            slices = vec![&together];
-        }
-        let mut parts: Vec<Part> = slices
-            .into_iter()
-            .map(|objects| {
-                let head = if is_small { head.as_str() } else { "" };
-                let of = Part::of(objects, head);
-                packed.get(&of).map_or_else(|| Part::pack(of, objects, head), |part| (*part).clone())
-            })
-            .collect();
-        if !is_small {
-            parts.push(Part::pack(Part::of(&[], &head), &[], &head));
-        }
+        let part = |objects: &[&StoredObject], head: &str| {
+            let of = Part::of(objects, head);
+            packed.get(&of).map_or_else(|| Part::pack(of, objects, head), |part| (*part).clone())
+        };
+        let parts = if self.objects.len() <= TOGETHER {
+            vec![part(&[steady, paused].concat(), &head)]
+        } else {
+            let slices = steady.chunks(TOGETHER).chain(paused.chunks(TOGETHER));
+            slices.map(|objects| part(objects, "")).chain([part(&[], &head)]).collect()
+        };
         PackedSnapshot { parts, objects: self.objects.len() }
     }
 
@@ -233,7 +225,7 @@ impl Part {
 impl PackedSnapshot {
     /// The Secrets that keep it, and the mark by which they are known to be whole.
     pub fn secrets(&self, pivot_id: &str) -> (SnapshotMark, Vec<(ObjectKey, Value)>) {
-        let whole: Vec<u8> = self.parts.iter().flat_map(|part| part.bytes.iter().copied()).collect();
+        let whole = self.parts.iter().map(|part| part.bytes.as_slice()).collect::<Vec<_>>().concat();
         let chunks: Vec<_> = self
             .parts
             .iter()

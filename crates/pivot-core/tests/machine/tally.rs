@@ -43,8 +43,12 @@ impl Tally {
             file.write_all(format!("{line}\n").as_bytes()).unwrap();
         }
         // With a mistake on purpose that is no finding: another machine takes other steps.
-        let counts = !Defect::ALL.into_iter().any(Defect::is_made);
-        assert!(!counts || self.total() >= at_least, "{} ran only {} times", self.test, self.total());
+        assert!(
+            Defect::is_any_made() || self.total() >= at_least,
+            "{} ran only {} times",
+            self.test,
+            self.total()
+        );
     }
 }
 
