@@ -38,6 +38,8 @@ kinds! {
     RESOURCE_QUOTA = "" "v1" "ResourceQuota";
     /// Coordination.
     LEASE = "coordination.k8s.io" "v1" "Lease";
+    /// Admission registration.
+    MUTATING_WEBHOOK_CONFIGURATION = "admissionregistration.k8s.io" "v1" "MutatingWebhookConfiguration";
     /// API extensions.
     CRD = "apiextensions.k8s.io" "v1" "CustomResourceDefinition";
     /// RBAC.

@@ -31,8 +31,10 @@ pub mod kind;
 pub mod plane;
 pub mod providers;
 pub mod proxy;
+mod tls;
 pub mod tool;
 pub mod traffic;
+pub mod webhook;
 
 use std::{
     process,

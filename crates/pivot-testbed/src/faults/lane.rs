@@ -115,6 +115,7 @@ impl<'a> Lane<'a> {
         let mut after = self.ground.look().await?;
         if let Some(done) = done {
             verdict.violations.extend(done.settle(&mut before, &mut after, terminal));
+            done.undo().await?;
             // The next case wants the cluster as it was loaded.
             self.used = RENEW_AFTER;
         }

@@ -9,7 +9,13 @@ use super::{
     role::Role,
     witness::{Invariant, Terminal, Violation},
 };
-use crate::{Error, Result, client::Patch, dump::Key, kind::Gvk};
+use crate::{
+    Error, Result,
+    client::Patch,
+    dump::{Dump, Key},
+    kind::Gvk,
+    webhook::{MARK, Temper, Webhook},
+};
 
 /// A label that nothing else sets.
 const LABEL: &str = "faults.example/person";
@@ -21,6 +27,8 @@ const CLUSTER: &str = "test1";
 const HOST: &str = "test1-free-0";
 /// A host of the person's own.
 const OWN_HOST: &str = "persons-host";
+/// A webhook of the person's own.
+const WEBHOOK: &str = "persons-webhook";
 const MANAGER: &str = "kubectl-edit";
 
 /// What a person does.
@@ -34,10 +42,12 @@ pub(super) enum Deed {
     Delete(Role),
     /// Lets the target take no more Secrets.
     Quota,
+    /// Puts a webhook of this temper into the target.
+    Webhook(Temper),
 }
 
 impl Deed {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Edit(Role::Source),
         Self::Create(Role::Source),
         Self::Delete(Role::Source),
@@ -45,12 +55,15 @@ impl Deed {
         Self::Create(Role::Target),
         Self::Delete(Role::Target),
         Self::Quota,
+        Self::Webhook(Temper::Denies),
+        Self::Webhook(Temper::Adds),
+        Self::Webhook(Temper::Alters),
     ];
 
     pub(super) fn role(self) -> Role {
         match self {
             Self::Edit(role) | Self::Create(role) | Self::Delete(role) => role,
-            Self::Quota => Role::Target,
+            Self::Quota | Self::Webhook(_) => Role::Target,
         }
     }
 }
@@ -62,17 +75,24 @@ impl fmt::Display for Deed {
             Self::Create(role) => write!(f, "creates in the {role}"),
             Self::Delete(role) => write!(f, "deletes in the {role}"),
             Self::Quota => f.write_str("sets a quota in the target"),
+            Self::Webhook(Temper::Denies) => f.write_str("sets a webhook that denies in the target"),
+            Self::Webhook(Temper::Adds) => f.write_str("sets a webhook that annotates in the target"),
+            Self::Webhook(Temper::Alters) => {
+                f.write_str("sets a webhook that takes labels away in the target")
+            }
         }
     }
 }
 
 /// A deed that an API server accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Done {
     deed: Deed,
     key: Key,
     /// Of what was created.
     uid: Value,
+    /// What answers until the case is over.
+    webhook: Option<Webhook>,
     /// Whether the pivot was decided by then.
     decided: bool,
 }
@@ -83,6 +103,7 @@ pub(super) async fn act(ground: &Ground, deed: Deed, decided: bool) -> Result<Op
     let namespace = ground.namespace();
     let there = Some(namespace);
     let secret = Key::new(Gvk::SECRET, namespace, SECRET);
+    let mut webhook = None;
     let (key, answer) = match deed {
         Deed::Edit(_) => {
             let patch = json!({"metadata": {"labels": {LABEL: "edited"}}});
@@ -114,9 +135,14 @@ pub(super) async fn act(ground: &Ground, deed: Deed, decided: bool) -> Result<Op
                 "spec": {"hard": {"count/secrets": "5"}}});
             (Key::new(Gvk::RESOURCE_QUOTA, namespace, "persons-quota"), client.create(&quota, MANAGER).await)
         }
+        Deed::Webhook(temper) => {
+            let plane = &ground.bank(deed.role()).plane;
+            webhook = Some(Webhook::start(plane, WEBHOOK, namespace, temper).await?);
+            (Key::new(Webhook::KIND, "", WEBHOOK), Ok(Value::Null))
+        }
     };
     match answer {
-        Ok(object) => Ok(Some(Done { deed, key, uid: object["metadata"]["uid"].clone(), decided })),
+        Ok(object) => Ok(Some(Done { deed, key, uid: object["metadata"]["uid"].clone(), webhook, decided })),
         Err(error) if is_refusal(&error) => Ok(None),
         Err(error) => Err(error),
     }
@@ -141,6 +167,14 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 impl Done {
+    /// Takes away what would outlive the namespace.
+    pub(super) async fn undo(&self) -> Result<()> {
+        match &self.webhook {
+            Some(webhook) => webhook.leave().await,
+            None => Ok(()),
+        }
+    }
+
     /// What is wrong with what became of the deed. What is right about it is taken out of both looks: the rest is to be as if
     /// nobody had done anything.
     pub(super) fn settle(&self, before: &mut Look, after: &mut Look, terminal: Terminal) -> Vec<Violation> {
@@ -198,14 +232,25 @@ impl Done {
                     before.source.remove(key);
                 }
             }
-            Deed::Quota => {
+            Deed::Quota | Deed::Webhook(_) => {
                 if after.target.remove(key).is_none() {
                     violations.push(Violation::new(Invariant::Bystanders, format!("{key} is gone")));
                 }
+                // What a cluster adds to every object that comes is its own affair; what it takes away is not.
+                after.target = unmarked(&after.target);
             }
         }
         violations
     }
+}
+
+fn unmarked(dump: &Dump) -> Dump {
+    let unmark = |object: &Value| {
+        let mut object = object.clone();
+        without(&mut object, "annotations", MARK);
+        object
+    };
+    dump.iter().map(|(_, object)| unmark(object)).collect()
 }
 
 fn is_labelled(object: Option<&Value>) -> bool {
@@ -215,15 +260,20 @@ fn is_labelled(object: Option<&Value>) -> bool {
 fn unlabel(look: &mut Look, key: &Key) {
     for dump in [&mut look.source, &mut look.target] {
         if let Some(mut object) = dump.remove(key) {
-            if let Some(metadata) = object["metadata"].as_object_mut()
-                && let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut)
-            {
-                labels.remove(LABEL);
-                if labels.is_empty() {
-                    metadata.remove("labels");
-                }
-            }
+            without(&mut object, "labels", LABEL);
             dump.insert(object);
+        }
+    }
+}
+
+/// Takes a label or an annotation off an object, and the whole map if nothing is left in it.
+fn without(object: &mut Value, map: &str, key: &str) {
+    if let Some(metadata) = object["metadata"].as_object_mut()
+        && let Some(entries) = metadata.get_mut(map).and_then(Value::as_object_mut)
+    {
+        entries.remove(key);
+        if entries.is_empty() {
+            metadata.remove(map);
         }
     }
 }

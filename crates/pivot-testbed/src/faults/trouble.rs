@@ -96,6 +96,8 @@ impl Trouble {
             Self::Restored(_) => "the target's etcd restored from a backup",
             Self::Outage(_, _, Component::Etcd, _) => "etcd killed or frozen",
             Self::Outage(..) => "API server killed or frozen",
+            Self::Person(_, Deed::Quota) => "a quota is set in the target",
+            Self::Person(_, Deed::Webhook(_)) => "a webhook in the target denies, adds or alters",
             Self::Person(_, deed) if deed.role() == Role::Source => "a person writes to the source",
             Self::Person(..) => "a person writes to the target",
             Self::NoJournal(_) => "no journal can be written",

@@ -36,7 +36,6 @@ mod exchange;
 mod gate;
 mod link;
 mod serve;
-mod tls;
 mod upstream;
 
 use std::{
@@ -61,6 +60,7 @@ pub use self::{
 use crate::{
     Error, Result,
     plane::Plane,
+    tls,
     traffic::{Entry, Fault, FaultId, Faults, History, Target, lock},
 };
 

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{Error, Result, plane::Authority};
 
 /// Shows a certificate of the plane's authority, and accepts clients with one of it or with none.
-pub(super) fn acceptor(authority: &Authority) -> Result<TlsAcceptor> {
+pub(crate) fn acceptor(authority: &Authority) -> Result<TlsAcceptor> {
     let certificate = Error::proxy::<rustls::pki_types::pem::Error>;
     let identity = authority.server(&["127.0.0.1", "localhost"])?;
     let chain = CertificateDer::from_pem_slice(identity.certificate.as_bytes())
