@@ -7,6 +7,7 @@ use std::{
 };
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tokio::{process::Command, time::sleep};
 
 use super::{
@@ -26,7 +27,7 @@ use crate::{
     plane::Component,
     proxy::{Halt, Link, Stage},
     tool::Tools,
-    traffic::Verb as Request,
+    traffic::{Outcome, Verb as Request},
 };
 
 /// Where a user's programs keep what they remember, below the home folder.
@@ -34,6 +35,9 @@ pub(super) const STATE: &str = ".local/state";
 
 /// How long a side is out of reach: several requests time out or are tried again, and no limit is exceeded.
 const SILENCE: Duration = Duration::from_secs(3);
+
+/// What the record of a decided pivot says, as JSON within JSON.
+const COMMITTED: &str = r#"\"state\": \"committed\""#;
 
 /// Blocks of 1024 bytes that a file may grow to where the disk is to be full.
 const FULL_DISK_BLOCKS: u32 = 4;
@@ -102,7 +106,7 @@ impl Scene<'_> {
                 let running = self.start()?;
                 let mut done = None;
                 if let Some(halt) = self.reach(&running, instant, verdict).await {
-                    done = person::act(self.ground, *deed, is_decided(case, instant)).await?;
+                    done = person::act(self.ground, *deed, self.is_decided(case, instant)).await?;
                     halt.go_on();
                 }
                 verdict.commands.push(running.end(LIMIT).await?);
@@ -123,6 +127,24 @@ impl Scene<'_> {
         let halt = running.until(gate.reached()).await.flatten();
         verdict.reached = halt.is_some();
         halt
+    }
+
+    /// True where the pivot's one commit point lies behind the instant.
+    fn is_decided(&self, case: &Case, instant: &Instant) -> bool {
+        match case.part {
+            Part::Activate | Part::Retire => true,
+            // With the pause alone nobody can be kept from either side while the decision is on its way.
+            Part::Prepare if case.fence == Fence::Pause => true,
+            Part::Commit => instant.stage != Stage::Before || case.fence == Fence::Pause,
+            // Records and snapshots are written at the end too.
+            _ => {
+                let history = self.ground.bank(Role::Target).proxy.history();
+                history.iter().any(|entry| {
+                    let says = |body: &Value| body["data"].to_string().contains(COMMITTED);
+                    entry.outcome == Outcome::Answered(200) && entry.call.body.as_ref().is_some_and(says)
+                })
+            }
+        }
     }
 
     /// The target forgets everything since before the pivot.
@@ -299,16 +321,6 @@ async fn out(bank: &Bank, component: Component, outage: Outage, halt: Halt) -> R
 fn in_doubt(ended: &Ended) -> Option<String> {
     let names = ended.last_line().strip_prefix("which of ")?.split_once(" is active is in doubt")?.0;
     Some(names.split_once(" and ")?.1.to_owned())
-}
-
-/// True where the pivot's one commit point lies behind the instant.
-fn is_decided(case: &Case, instant: &Instant) -> bool {
-    match case.part {
-        Part::Activate | Part::Retire => true,
-        // With the pause alone nobody can be kept from the source while the decision is on its way.
-        Part::Commit => instant.stage != Stage::Before || case.fence == Fence::Pause,
-        _ => false,
-    }
 }
 
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error, Result,
     client::Patch,
+    content::is_of_every_namespace,
     dump::{Dump, Key},
     kind::Gvk,
     webhook::{MARK, Temper, Webhook},
@@ -220,6 +221,7 @@ impl Done {
                     violations.push(Violation::new(Invariant::Bystanders, format!("{key} was overwritten")));
                 } else if terminal == Terminal::A {
                     after.target.remove(key);
+                    without_namespace(before, after, &key.namespace);
                 }
             }
             Deed::Edit(Role::Target) => {
@@ -236,11 +238,24 @@ impl Done {
                 if after.target.remove(key).is_none() {
                     violations.push(Violation::new(Invariant::Bystanders, format!("{key} is gone")));
                 }
+                if terminal == Terminal::A {
+                    without_namespace(before, after, &key.namespace);
+                }
                 // What a cluster adds to every object that comes is its own affair; what it takes away is not.
                 after.target = unmarked(&after.target);
             }
         }
         violations
+    }
+}
+
+/// A namespace in which somebody has something stays, also where the pivot made it.
+fn without_namespace(before: &Look, after: &mut Look, namespace: &str) {
+    let itself = Key::new(Gvk::NAMESPACE, "", namespace);
+    if before.target.get(&itself).is_none() {
+        after.target = after
+            .target
+            .filter(|key| *key != itself && !(key.namespace == namespace && is_of_every_namespace(key)));
     }
 }
 

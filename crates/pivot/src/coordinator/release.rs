@@ -7,12 +7,14 @@ use pivot_core::object::ObjectKey;
 use pivot_core::record::namespace_key;
 use tokio::time::{sleep, timeout};
 
-use super::chair::{ATTEMPTS, Chair, words};
+use super::chair::{Chair, words};
 use super::{Leftover, lease, namespace};
 use crate::cluster::discovery::Discovery;
 
 /// Wait before another attempt.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Attempts: a line that is down for some seconds must not leave a Lease that the next pivot has to wait for.
+const ATTEMPTS: u32 = 16;
 
 impl Chair {
     /// Removes our Lease, and our namespace where `clear` is given. A Lease that another one has by now stays.
