@@ -16,6 +16,11 @@ pub const SOURCE_VERSION: &str = "pivot.metal3.io/source-version";
 /// PivotedReady: the object is complete in the target (spec, links, status). Its value is the pivot's id.
 pub const PIVOTED_READY: &str = "pivot.metal3.io/pivoted-ready";
 
+/// On a Deployment: a pivot stopped it because another cluster acts now; its value is how many replicas it had.
+pub const REPLICAS: &str = "pivot.metal3.io/replicas";
+/// On such a Deployment: its leader leases, by name, with commas between them. Nobody holds them, so nothing else tells whose they are.
+pub const LEASES: &str = "pivot.metal3.io/leases";
+
 /// True where `id` created this object.
 pub fn is_ours(manifest: &Manifest, id: &str) -> bool {
     manifest.annotation(PIVOT_ID) == Some(id)

@@ -23,6 +23,27 @@ pub(super) fn check(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
             Some(Claim::Unreadable(_)) | None => blueprint.pivot.as_ref(),
         };
         one_side(side, facts, known, findings);
+        if side == Side::Source {
+            rescaled(facts, findings);
+        }
+    }
+}
+
+/// One that elects a leader goes on running without leading, whoever counts its replicas; it is stopped when all is done.
+fn rescaled(facts: &FenceFacts, findings: &mut Vec<Finding>) {
+    for controller in &facts.controllers {
+        let Some(rescaler) = &controller.rescaler else { continue };
+        let object = Some(&controller.deployment);
+        let id = CheckId::ControllerRescaled;
+        findings.push(if controller.elects() {
+            let message =
+                format!("{rescaler} starts it again after the pivot, which leaves it stopped in the source");
+            let hint = format!("{}; it has nothing to act on there any more", rescaler.remedy());
+            Finding::warning(id, object, message, hint)
+        } else {
+            let message = format!("{rescaler} starts it again while the pivot has it stopped");
+            Finding::error(id, object, message, rescaler.remedy())
+        });
     }
 }
 
@@ -67,9 +88,14 @@ fn one_side(side: Side, facts: &FenceFacts, known: Option<&String>, findings: &m
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use std::collections::BTreeSet;
 
+    use super::super::Severity;
     use super::*;
+    use crate::fence::controllers;
+    use crate::object::Manifest;
     use crate::plan::Permission;
 
     fn found(facts: &FenceFacts) -> Vec<String> {
@@ -113,5 +139,27 @@ mod tests {
         one_side(Side::Source, &facts, Some(&"p1".to_owned()), &mut findings);
         assert!(findings[0].hint.contains("pivotctl rollback --id p0"));
         assert!(findings[1..].iter().all(|finding| finding.hint.contains("--fence=pause")));
+    }
+
+    #[test]
+    fn what_is_started_again_by_somebody_else_must_not_be_stopped() {
+        let deployment = Manifest::new(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {
+            "name": "capm3", "namespace": "capm3-system",
+            "labels": {"cluster.x-k8s.io/provider": "infrastructure-metal3", "argocd.argoproj.io/instance": "mgmt"}}}));
+        let lease = Manifest::new(json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": "election", "namespace": "capm3-system"}, "spec": {"holderIdentity": "capm3-1-2_3"}}));
+        let severity = |leases: &[Manifest]| {
+            let facts = FenceFacts {
+                supported: true,
+                controllers: controllers(std::slice::from_ref(&deployment), leases),
+                ..FenceFacts::default()
+            };
+            let mut findings = Vec::new();
+            rescaled(&facts, &mut findings);
+            assert!(findings[0].hint.contains("argocd app set mgmt"), "{}", findings[0].hint);
+            findings[0].severity
+        };
+        assert_eq!(severity(&[]), Severity::Error);
+        assert_eq!(severity(&[lease]), Severity::Warning);
     }
 }

@@ -103,6 +103,8 @@ checks! {
     FencePermission = "fence-permission" in Fence;
     /// Where the full fence is asked for, no other pivot's stands.
     FenceLeftBehind = "fence-left-behind" in Fence;
+    /// Nothing starts the controllers again that the pivot stops.
+    ControllerRescaled = "controller-rescaled" in Fence;
     /// There is something to move.
     NothingToMove = "nothing-to-move" in Objects;
     /// The Clusters named by --filter-cluster exist.

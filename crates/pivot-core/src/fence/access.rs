@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::controllers::Controller;
+use crate::machine::Side;
 use crate::plan::Permission;
 use crate::record::NAMESPACE;
 
@@ -24,7 +25,7 @@ pub struct FenceFacts {
 }
 
 /// What the user must be allowed to do on one side to raise the fence and to take it away again.
-pub fn permissions(controllers: &[Controller]) -> Vec<Permission> {
+pub fn permissions(side: Side, controllers: &[Controller]) -> Vec<Permission> {
     let permission = |verb: &str, group: &str, resource: &str, namespace: Option<&str>| Permission {
         verb: verb.to_owned(),
         group: group.to_owned(),
@@ -40,16 +41,23 @@ pub fn permissions(controllers: &[Controller]) -> Vec<Permission> {
         }
     }
     needed.push(permission("create", "", "configmaps", Some(NAMESPACE)));
-    let in_their_namespaces = |resource: &str, group: &str, elect: bool| {
-        let theirs = controllers.iter().filter(|controller| controller.elects() == elect);
-        let namespaces: BTreeSet<&str> =
-            theirs.filter_map(|controller| controller.deployment.namespace.as_deref()).collect();
-        let verbs =
-            |namespace| ["get", "patch"].map(|verb| permission(verb, group, resource, Some(namespace)));
-        namespaces.into_iter().flat_map(verbs).collect::<Vec<_>>()
-    };
-    needed.extend(in_their_namespaces("leases", "coordination.k8s.io", true));
-    needed.extend(in_their_namespaces("deployments", "apps", false));
+    let mut in_their_namespaces =
+        |which: &dyn Fn(&Controller) -> bool, verbs: &[&str], group: &str, resource: &str| {
+            let theirs = controllers.iter().filter(|controller| which(controller));
+            let namespaces: BTreeSet<&str> =
+                theirs.filter_map(|controller| controller.deployment.namespace.as_deref()).collect();
+            let all = namespaces.iter().flat_map(|namespace| verbs.iter().map(|verb| (*verb, *namespace)));
+            needed.extend(all.map(|(verb, namespace)| permission(verb, group, resource, Some(namespace))));
+        };
+    // The source's stay down once the target acts; of the target's those are started that an earlier pivot stopped.
+    let is_scaled = |controller: &Controller| side == Side::Source || controller.asleep.is_some();
+    let change = ["get", "patch"];
+    in_their_namespaces(&Controller::elects, &change, "coordination.k8s.io", "leases");
+    in_their_namespaces(&is_scaled, &change, "apps", "deployments");
+    if side == Side::Source {
+        in_their_namespaces(&is_scaled, &["list"], "apps", "replicasets");
+        in_their_namespaces(&is_scaled, &["list"], "", "pods");
+    }
     needed
 }
 
@@ -65,14 +73,19 @@ mod tests {
             controller("metal3", "ironic", false),
             controller("metal3", "bmo", false),
         ];
-        let shown: Vec<_> = permissions(&controllers).iter().map(ToString::to_string).collect();
-        assert_eq!(shown.len(), 8 + 1 + 2 + 2, "{shown:#?}");
+        let shown =
+            |side| permissions(side, &controllers).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(Side::Target).len(), 8 + 1 + 2, "{:#?}", shown(Side::Target));
+        let shown = shown(Side::Source);
+        assert_eq!(shown.len(), 8 + 1 + 2 + 4 + 4, "{shown:#?}");
         for expected in [
             "create validatingadmissionpolicies.admissionregistration.k8s.io",
             "delete validatingadmissionpolicybindings.admissionregistration.k8s.io",
             "create configmaps in namespace pivotctl-system",
             "patch leases.coordination.k8s.io in namespace capi-system",
             "patch deployments.apps in namespace metal3",
+            "patch deployments.apps in namespace capi-system",
+            "list pods in namespace metal3",
         ] {
             assert!(shown.iter().any(|permission| permission == expected), "{expected}: {shown:#?}");
         }

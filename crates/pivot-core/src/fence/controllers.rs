@@ -3,12 +3,14 @@
 //! A manager that elects a leader goes on serving webhooks and conversions while it does not lead: so its lease is taken. The
 //! others are scaled to zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::rescaler::Rescaler;
 use crate::kind::PROVIDER_LABEL;
-use crate::object::{Manifest, ObjectKey, Uid};
+use crate::marks;
+use crate::object::{Manifest, ObjectKey};
 
 /// How long a captured lease is valid: as long as the field can say. Nobody renews it, and nobody outlives it.
 pub const CAPTURED_SECONDS: i32 = i32::MAX;
@@ -23,14 +25,16 @@ const BAREMETAL_OPERATOR: &str = "baremetal-operator";
 pub struct Controller {
     /// Its Deployment.
     pub deployment: ObjectKey,
-    /// Instance of the Deployment.
-    pub uid: Uid,
-    /// Revision of the Deployment.
-    pub resource_version: String,
     /// `spec.replicas`; 1 where nothing is said.
     pub replicas: i64,
+    /// How many replicas it had before an earlier pivot stopped it; `None` where none did, or somebody started it since.
+    pub asleep: Option<i64>,
+    /// True where one of its pods was ready.
+    pub ready: bool,
     /// Its provider, such as `infrastructure-metal3`.
     pub provider: String,
+    /// What would start it again.
+    pub rescaler: Option<Rescaler>,
     /// Its leader leases; empty where it does not elect a leader.
     pub leases: Vec<LeaderLease>,
 }
@@ -40,6 +44,19 @@ impl Controller {
     pub fn elects(&self) -> bool {
         !self.leases.is_empty()
     }
+
+    /// The order in which a cluster's controllers are started: those of hosts first, then what is built on them. A Cluster that acts
+    /// on hosts which stand still does no harm, the other way round it might.
+    pub fn rank(&self) -> u8 {
+        let provider = self.provider.as_str();
+        if matches!(provider, BAREMETAL_OPERATOR | "metal3") {
+            0
+        } else if provider.starts_with("infrastructure-") || provider.starts_with("ipam-") {
+            1
+        } else {
+            2
+        }
+    }
 }
 
 /// The lease by which the replicas of a manager elect their leader.
@@ -47,30 +64,20 @@ impl Controller {
 pub struct LeaderLease {
     /// The Lease.
     pub key: ObjectKey,
-    /// Instance.
-    pub uid: Uid,
-    /// Revision.
-    pub resource_version: String,
     /// Who leads; `None` where nobody does.
     pub holder: Option<String>,
     /// How long followers take the holder for alive, in seconds.
     pub duration_seconds: Option<i64>,
-    /// How often the leader changed.
-    pub transitions: Option<i64>,
 }
 
 impl LeaderLease {
     /// As it stands in a cluster.
     pub fn read(lease: &Manifest) -> Self {
-        let number = |field: &str| lease.pointer(field).and_then(Value::as_i64);
         let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str);
         Self {
             key: lease.key(),
-            uid: lease.uid(),
-            resource_version: lease.resource_version().to_owned(),
             holder: holder.filter(|holder| !holder.is_empty()).map(str::to_owned),
-            duration_seconds: number("/spec/leaseDurationSeconds"),
-            transitions: number("/spec/leaseTransitions"),
+            duration_seconds: lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_i64),
         }
     }
 }
@@ -78,19 +85,29 @@ impl LeaderLease {
 /// Finds the controllers among Deployments, and their leases among those of the same namespaces.
 ///
 /// A lease belongs to the Deployment whose pods it is held by: their names begin with its name. One that nobody holds, or that a
-/// pivot holds, belongs to the only Deployment of its namespace that has none.
+/// pivot holds, belongs to the Deployment that a pivot stopped with it, or to the only one of its namespace that has none.
 pub fn controllers(deployments: &[Manifest], leases: &[Manifest]) -> Vec<Controller> {
     let mut found: Vec<Controller> = deployments.iter().filter_map(read).collect();
     found.sort_by(|a, b| a.deployment.cmp(&b.deployment));
+    let noted: BTreeSet<(ObjectKey, &str)> = deployments.iter().flat_map(noted_leases).collect();
     let mut unheld: BTreeMap<Option<String>, Vec<LeaderLease>> = BTreeMap::new();
     for lease in leases.iter().map(LeaderLease::read) {
-        match lease.holder.as_deref().filter(|holder| captured_by(holder).is_none()) {
-            Some(holder) => {
-                if let Some(owner) = holder_of(&mut found, &lease, holder) {
-                    owner.leases.push(lease);
-                }
-            }
-            None => unheld.entry(lease.key.namespace.clone()).or_default().push(lease),
+        let is_noted = |c: &Controller| noted.contains(&(c.deployment.clone(), lease.key.name.as_str()));
+        let holder = lease.holder.as_deref().filter(|holder| captured_by(holder).is_none());
+        let is_here = |c: &&mut Controller| c.deployment.namespace == lease.key.namespace;
+        let owner = match holder {
+            // Of several whose names begin alike the longest is meant.
+            Some(holder) => found
+                .iter_mut()
+                .filter(is_here)
+                .filter(|c| is_pod_of(holder, &c.deployment.name))
+                .max_by_key(|c| c.deployment.name.len()),
+            None => found.iter_mut().filter(is_here).find(|c| is_noted(c)),
+        };
+        match owner {
+            Some(owner) => owner.leases.push(lease),
+            None if holder.is_none() => unheld.entry(lease.key.namespace.clone()).or_default().push(lease),
+            None => {}
         }
     }
     for (namespace, leases) in unheld {
@@ -102,6 +119,16 @@ pub fn controllers(deployments: &[Manifest], leases: &[Manifest]) -> Vec<Control
     found
 }
 
+fn is_pod_of(holder: &str, deployment: &str) -> bool {
+    holder.strip_prefix(deployment).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// The leases that a pivot noted when it stopped a Deployment.
+fn noted_leases(deployment: &Manifest) -> impl Iterator<Item = (ObjectKey, &str)> {
+    let names = deployment.annotation(marks::LEASES).into_iter().flat_map(|names| names.split(','));
+    names.map(|name| (deployment.key(), name))
+}
+
 fn read(deployment: &Manifest) -> Option<Controller> {
     let name = deployment.name();
     let provider = match deployment.label(PROVIDER_LABEL) {
@@ -109,28 +136,17 @@ fn read(deployment: &Manifest) -> Option<Controller> {
         None if name.contains(BAREMETAL_OPERATOR) => BAREMETAL_OPERATOR,
         None => return None,
     };
+    let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let before = deployment.annotation(marks::REPLICAS).and_then(|before| before.parse().ok());
     Some(Controller {
         deployment: deployment.key(),
-        uid: deployment.uid(),
-        resource_version: deployment.resource_version().to_owned(),
-        replicas: deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1),
+        replicas,
+        asleep: before.filter(|before: &i64| replicas == 0 && *before > 0),
+        ready: deployment.pointer("/status/readyReplicas").and_then(Value::as_i64).unwrap_or(0) > 0,
         provider: provider.to_owned(),
+        rescaler: Rescaler::of(deployment),
         leases: Vec::new(),
     })
-}
-
-/// Of several whose names begin alike the longest is meant.
-fn holder_of<'a>(
-    controllers: &'a mut [Controller],
-    lease: &LeaderLease,
-    holder: &str,
-) -> Option<&'a mut Controller> {
-    let is_pod_of = |name: &str| holder.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
-    controllers
-        .iter_mut()
-        .filter(|controller| controller.deployment.namespace == lease.key.namespace)
-        .filter(|controller| is_pod_of(&controller.deployment.name))
-        .max_by_key(|controller| controller.deployment.name.len())
 }
 
 /// The pivot that holds a lease.
@@ -143,31 +159,9 @@ pub fn captured_spec(pivot_id: &str) -> Value {
     json!({"holderIdentity": format!("{HOLDER}{pivot_id}"), "leaseDurationSeconds": CAPTURED_SECONDS})
 }
 
-/// Takes a lease, if it is still as it was seen: its leader fails to renew it and leaves, and no other comes.
-pub fn capture_patch(lease: &LeaderLease, pivot_id: &str) -> Value {
-    json!({
-        "metadata": {"uid": lease.uid, "resourceVersion": lease.resource_version},
-        "spec": captured_spec(pivot_id),
-    })
-}
-
 /// The fields of a lease that a capture changes, as they are.
 pub fn original(lease: &LeaderLease) -> Value {
     json!({"holderIdentity": lease.holder, "leaseDurationSeconds": lease.duration_seconds})
-}
-
-/// Gives a lease back: the duration is what it was, and nobody holds it, so that an election begins at once. Who held it before
-/// has left, or takes it again like anybody else.
-pub fn release_patch(resource_version: &str, original: &Value) -> Value {
-    json!({
-        "metadata": {"resourceVersion": resource_version},
-        "spec": {"holderIdentity": null, "leaseDurationSeconds": original["leaseDurationSeconds"]},
-    })
-}
-
-/// Sets the number of replicas of a Deployment, if it is still as it was seen.
-pub fn scale_patch(resource_version: &str, replicas: i64) -> Value {
-    json!({"metadata": {"resourceVersion": resource_version}, "spec": {"replicas": replicas}})
 }
 
 #[cfg(test)]
@@ -242,23 +236,46 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn capture_and_release_touch_holder_and_duration() {
+    fn what_a_pivot_stopped_is_known_with_its_leases() {
+        let asleep = |name: &str, leases: &str, replicas: i64| {
+            let mut found = deployment("a", name, Some("p")).into_value();
+            found["metadata"]["annotations"] = json!({marks::REPLICAS: "2", marks::LEASES: leases});
+            found["spec"]["replicas"] = replicas.into();
+            Manifest::new(found)
+        };
+        let deployments = [asleep("m", "first,third", 0), asleep("n", "second", 0), asleep("o", "", 1)];
+        let leases = ["first", "second", "third"].map(|name| lease("a", name, ""));
+        assert_eq!(shown(&deployments, &leases), ["a/m p first,third", "a/n p second", "a/o p "]);
+        let found = controllers(&deployments, &leases);
+        // The last one was started by somebody.
+        assert_eq!(found.iter().map(|c| c.asleep).collect::<Vec<_>>(), [Some(2), Some(2), None]);
+    }
+
+    #[test]
+    fn hosts_come_first() {
+        let rank = |provider: &str| controllers(&[deployment("a", "m", Some(provider))], &[])[0].rank();
+        let order = [
+            "baremetal-operator",
+            "infrastructure-metal3",
+            "ipam-metal3",
+            "cluster-api",
+            "bootstrap-kubeadm",
+        ];
+        assert_eq!(order.map(rank), [0, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_capture_changes_holder_and_duration() {
         let lease = LeaderLease::read(&lease("a", "election", "m-1-2_3"));
-        assert_eq!((lease.duration_seconds, lease.transitions), (Some(15), Some(3)));
-        assert_eq!(lease.key.kind, GroupKind::new("coordination.k8s.io", "Lease"));
-        let captured = capture_patch(&lease, "p1");
-        assert_eq!(captured["metadata"], json!({"uid": "u", "resourceVersion": "7"}));
         assert_eq!(
-            captured["spec"],
+            (lease.duration_seconds, lease.key.kind.clone()),
+            (Some(15), GroupKind::new("coordination.k8s.io", "Lease"))
+        );
+        assert_eq!(
+            captured_spec("p1"),
             json!({"holderIdentity": "pivotctl/p1", "leaseDurationSeconds": 2_147_483_647})
         );
         assert_eq!(captured_by("pivotctl/p1"), Some("p1"));
-        let original = original(&lease);
-        assert_eq!(original, json!({"holderIdentity": "m-1-2_3", "leaseDurationSeconds": 15}));
-        assert_eq!(
-            release_patch("9", &original)["spec"],
-            json!({"holderIdentity": null, "leaseDurationSeconds": 15})
-        );
-        assert_eq!(scale_patch("9", 0)["spec"], json!({"replicas": 0}));
+        assert_eq!(original(&lease), json!({"holderIdentity": "m-1-2_3", "leaseDurationSeconds": 15}));
     }
 }

@@ -56,6 +56,13 @@ pub enum Act {
     /// List what lives in a namespace of the target, of all kinds that it serves and by metadata alone, but for what comes and
     /// goes by itself (events, leases, endpoints); answered by [`Outcome::Glance`]. Refused where not everything can be seen.
     Occupants(String),
+    /// List pods and replica sets of a namespace by metadata alone; answered by [`Outcome::Glance`].
+    Pods {
+        /// Where.
+        side: Side,
+        /// In which namespace.
+        namespace: String,
+    },
     /// Watch everything that the latest [`Act::Inventory`] listed, each list from where it ended; every change is reported until
     /// the watch is ended. Answered by [`Outcome::Watching`].
     Watch,

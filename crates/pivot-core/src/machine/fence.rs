@@ -14,7 +14,7 @@ use super::step::Step;
 use super::{Machine, Phase};
 use crate::fence::{self, FenceScope};
 use crate::plan::Origin;
-use crate::record::{Captured, FenceMode, FenceProof};
+use crate::record::{Ending, FenceMode, FenceProof};
 
 /// Refusals in a row after which a fence counts as effective: the API server takes a policy up some time after it is written.
 const DENIALS: u32 = 3;
@@ -80,10 +80,6 @@ impl Machine {
             Side::Source => self.blueprint.origin == Origin::Cluster && !self.gone.source,
             Side::Target => !self.gone.target,
         }
-    }
-
-    pub(super) fn captured(&self, side: Side) -> Vec<Captured> {
-        self.captures.get(&side).cloned().unwrap_or_default()
     }
 
     pub(super) fn source_proof(&self) -> Option<FenceProof> {
@@ -168,9 +164,9 @@ impl Machine {
     }
 
     /// What lets everybody act again. The policy goes last: while it stands, the fence is known to have stood.
-    pub(super) fn lower(&mut self, side: Side) -> Vec<Vec<Step>> {
+    pub(super) fn lower(&mut self, side: Side, ending: Ending) -> Vec<Vec<Step>> {
         self.entries.get_mut(side).fenced = false;
-        let mut waves = self.free(side);
+        let mut waves = self.free(side, ending);
         waves.push(self.want(side, Doc::Binding, None).into_iter().collect());
         waves.push(self.want(side, Doc::Policy, None).into_iter().collect());
         waves
@@ -198,9 +194,10 @@ impl Machine {
         if proven {
             if onlooker == Onlooker::Anybody {
                 let token = self.options.token.clone();
-                let leases = self.held_leases(side);
-                let stopped = self.stopped_deployments(side);
-                self.fences.get(side).proof = Some(FenceProof { token, denials: DENIALS, leases, stopped });
+                let (leases, stopped) = (self.captures.leases(side), self.captures.stopped(side));
+                let pods = self.captures.pods(side);
+                self.fences.get(side).proof =
+                    Some(FenceProof { token, denials: DENIALS, leases, stopped, pods });
             }
             self.scripted();
             return;

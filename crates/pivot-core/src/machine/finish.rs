@@ -8,7 +8,7 @@ use super::notice::Side;
 use super::script::Then;
 use super::step::Step;
 use crate::plan::Origin;
-use crate::record::{Standing, State};
+use crate::record::{Ending, Standing, State};
 use crate::select::Action;
 
 impl Machine {
@@ -28,7 +28,7 @@ impl Machine {
         }
         let mut waves = Vec::new();
         if self.options.terms.retire == Retire::Delete && self.entries.get(Side::Source).fenced {
-            waves.extend(self.lower(Side::Source));
+            waves.extend(self.lower(Side::Source, Ending::Done));
         }
         if Defect::SnapshotFirst.is_made() {
             waves.extend(self.forget_snapshot());

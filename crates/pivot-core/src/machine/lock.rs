@@ -244,7 +244,7 @@ impl Machine {
             } else {
                 Vec::new()
             },
-            captured: if entry.fenced { self.captured(side) } else { Vec::new() },
+            captured: if entry.fenced { self.captures.of(side).to_vec() } else { Vec::new() },
             fenced: entry.fenced,
             source_fence: if here(true) { self.source_proof() } else { None },
             snapshot: if here(true) { self.entries.snapshot.clone() } else { None },

@@ -42,7 +42,7 @@ pub use lock::{Past, PastSide};
 pub use notice::{Notice, Side};
 pub use phase::{Phase, Reversal};
 
-use self::capture::Sight;
+use self::capture::Captures;
 use self::fence::Fences;
 use self::ledger::{Doc, Ledger};
 use self::lock::Entries;
@@ -57,7 +57,7 @@ use self::step::Step;
 use crate::fence::Controller;
 use crate::object::ObjectKey;
 use crate::plan::{Blueprint, Origin};
-use crate::record::{Captured, PackedSnapshot, Terms};
+use crate::record::{PackedSnapshot, Terms};
 
 /// What becomes of the source's objects after the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +139,7 @@ pub struct Machine {
     entries: Entries,
     script: Option<Script>,
     fences: Fences,
-    captures: BTreeMap<Side, Vec<Captured>>,
-    sights: BTreeMap<(Side, usize), Sight>,
+    captures: Captures,
     gone: Gone,
     paused: BTreeMap<ObjectKey, Paused>,
     stage: Stage,
@@ -205,8 +204,7 @@ impl Machine {
             entries,
             script: None,
             fences: Fences::default(),
-            captures: BTreeMap::new(),
-            sights: BTreeMap::new(),
+            captures: Captures::default(),
             gone: Gone::default(),
             paused: BTreeMap::new(),
             stage: Stage::default(),

@@ -1,21 +1,28 @@
 //! ACTIVATE and OBSERVE: the target acts, and is seen to be well.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Machine;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Seen, Write};
-use super::notice::Side;
+use super::notice::{Notice, Side};
 use super::quiesce::guarded;
 use super::retry::Tries;
 use super::script::Then;
 use super::stage::Item;
 use super::step::Step;
+use crate::fence::captured_by;
 use crate::object::{Manifest, ObjectKey};
 use crate::pause::PauseField;
-use crate::record::Standing;
+use crate::record::{Ending, Standing};
 use crate::rewrite::OWN_MANAGER;
+
+/// Wait between two looks at a lease.
+const POLL: Duration = Duration::from_millis(500);
+/// How long the election of a leader may take, all managers together.
+const ELECTION: Duration = Duration::from_secs(60);
 
 /// Hosts come first: a Cluster that acts on hosts which stand still does no harm, the other way round it might.
 fn wave(key: &ObjectKey) -> u8 {
@@ -36,7 +43,7 @@ impl Machine {
     pub(super) fn let_act(&mut self) {
         let mut waves = vec![self.own(Side::Target, Standing::Active)];
         if self.entries.get(Side::Target).fenced {
-            waves.extend(self.lower(Side::Target));
+            waves.extend(self.lower(Side::Target, Ending::Done));
         }
         waves.push(self.save(Side::Target));
         self.play(waves, Then::Activated);
@@ -130,8 +137,43 @@ impl Machine {
         }
     }
 
+    /// The target's controllers lead, and then everything is still there.
     pub(super) fn begin_observe(&mut self) {
+        let managers = self.options.controllers.get(&Side::Target).into_iter().flatten();
+        let run = managers.filter(|manager| manager.ready || manager.asleep.is_some());
+        let leases: BTreeSet<_> = run.flat_map(|run| &run.leases).map(|lease| lease.key.clone()).collect();
+        let steps =
+            if self.is_fenced_fully() { leases.into_iter().map(Step::Leads).collect() } else { Vec::new() };
+        self.play(vec![steps], Then::Led);
+    }
+
+    pub(super) fn led(&mut self) {
         self.push(Step::Observe);
+    }
+
+    /// A controller that does not lead by now is told, and no reason to stop: nothing is left to undo.
+    pub(super) fn settle_leads(&mut self, key: ObjectKey, outcome: Outcome) {
+        let found = match outcome {
+            Outcome::Read(found) => found,
+            other => return self.refused("looking at a manager", other),
+        };
+        let holder = found.as_ref().and_then(|found| found.pointer("/spec/holderIdentity")?.as_str());
+        let leads = holder.is_some_and(|holder| !holder.is_empty() && captured_by(holder).is_none());
+        if leads || found.is_none() {
+            return self.scripted();
+        }
+        if self.waited >= self.options.wait.min(ELECTION) {
+            let message =
+                format!("nobody leads by it after {} s; look at its controller", self.waited.as_secs());
+            self.notices.push(Notice::Warning { object: Some(key), message });
+            return self.scripted();
+        }
+        if self.waited.is_zero() {
+            let what = "controllers of the target to lead".to_owned();
+            self.notices.push(Notice::Waiting { what, objects: vec![key.clone()] });
+        }
+        self.waited += POLL;
+        self.push(Step::Leads(key).delayed(POLL));
     }
 
     /// Everything is still there, the same instance, and nobody deletes it.

@@ -95,7 +95,7 @@ impl Machine {
         let Some((record, object)) = &found.record else { return };
         self.ledger.found(side, Doc::Record, object);
         if !record.captured.is_empty() {
-            self.captures.insert(side, record.captured.clone());
+            self.captures.remember(side, record.captured.clone());
         }
         let asked = found.policy.as_ref().and_then(fence::token_of);
         for token in asked.into_iter().chain([record.token.as_str()]) {

@@ -19,7 +19,7 @@ use super::step::Step;
 use crate::inventory::Object;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
-use crate::record::{State, chunk_number};
+use crate::record::{Ending, State, chunk_number};
 use crate::rewrite::OWN_MANAGER;
 
 /// A rollback under way.
@@ -307,7 +307,7 @@ impl Machine {
     fn let_go(&mut self) {
         // Whatever is paused from here on, somebody else paused.
         self.paused.clear();
-        let mut waves = self.lower(Side::Source);
+        let mut waves = self.lower(Side::Source, Ending::Undone);
         waves.push(self.disown(Side::Source));
         // A target that is only out of reach still has to be cleaned: the record says so until then.
         let is_left = self.gone.target && !self.gone.target_attested;
@@ -317,7 +317,7 @@ impl Machine {
         let chunks = self.ledger.chunks(Side::Target);
         waves.push(chunks.into_iter().filter_map(|chunk| self.want(Side::Target, chunk, None)).collect());
         waves.push(self.disown(Side::Target));
-        waves.extend(self.lower(Side::Target));
+        waves.extend(self.lower(Side::Target, Ending::Undone));
         if !is_left && self.is_recorded(Side::Source) {
             waves.push(self.enter(Side::Source, State::Aborted));
         }

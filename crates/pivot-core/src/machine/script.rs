@@ -26,6 +26,8 @@ pub(super) enum Then {
     Committed,
     /// Everybody may act in the target.
     Activated,
+    /// The target's controllers lead.
+    Led,
     /// Records and fences of a decided pivot are ours again.
     Rejoined,
     /// The records say how it ended.
@@ -106,6 +108,7 @@ impl Machine {
             Then::CalledOff => self.called_off(),
             Then::Committed => self.decided(),
             Then::Activated => self.activated(),
+            Then::Led => self.led(),
             Then::Rejoined => self.push(Step::Rejoin),
             Then::Finished => self.finished(),
             Then::Closed => self.closed(),

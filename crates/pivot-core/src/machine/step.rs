@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Machine;
+use super::capture::Stand;
 use super::effect::{Act, Onlooker, Outcome, RefusalClass};
 use super::ledger::Doc;
 use super::notice::Side;
 use super::retry::Tries;
 use crate::object::{Manifest, ObjectKey};
-use crate::record::NAMESPACE;
+use crate::record::{Ending, NAMESPACE};
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -21,10 +22,12 @@ pub(super) enum Step {
     Canary(Side, Onlooker),
     /// A Lease or Deployment is taken by the fence.
     Hold(Side, usize),
-    /// Can its former holder still act?
-    Idle(Side, usize),
-    /// It is given back.
-    Free(Side, usize),
+    /// Does it stand as it should: can its former holder still act, is it stopped, does it serve?
+    Idle(Side, usize, Stand),
+    /// Are pods of it left?
+    Left(Side, usize),
+    /// It is given back, or put to rest.
+    Free(Side, usize, Ending),
     /// After the commit, in another run: what is in the target.
     Rejoin,
     Pause(ObjectKey),
@@ -47,6 +50,8 @@ pub(super) enum Step {
     /// VERIFY: one that is not.
     Examine(usize),
     Open(ObjectKey),
+    /// OBSERVE: does anybody lead by this lease of the target?
+    Leads(ObjectKey),
     Observe,
     /// DELETE or strip of one entry of the removal under way.
     Remove(usize),
@@ -108,6 +113,7 @@ impl Step {
             Self::Confirm(..)
             | Self::Canary(..)
             | Self::Idle(..)
+            | Self::Left(..)
             | Self::Rejoin
             | Self::Acknowledge
             | Self::Snapshot
@@ -119,6 +125,7 @@ impl Step {
             | Self::ListTarget
             | Self::GlanceTarget
             | Self::Examine(_)
+            | Self::Leads(_)
             | Self::Observe
             | Self::Sweep
             | Self::Leftovers
@@ -137,9 +144,12 @@ impl Machine {
             Step::Doc(side, doc) => Act::Write(self.doc_write(*side, *doc)),
             Step::Confirm(side, _) => Act::Read { side: *side, key: self.doc_key(Doc::Record) },
             Step::Canary(side, onlooker) => Act::Canary { side: *side, onlooker: onlooker.clone() },
-            Step::Hold(side, index) => Act::Write(self.hold_write(*side, *index)),
-            Step::Idle(side, index) => self.idle_act(*side, *index),
-            Step::Free(side, index) => Act::Write(self.free_write(*side, *index)),
+            Step::Hold(side, index) => Act::Write(self.manager_write(*side, *index, Stand::Held)),
+            Step::Idle(side, index, _) => self.look_at_manager(*side, *index),
+            Step::Left(side, index) => self.look_at_pods(*side, *index),
+            Step::Free(side, index, ending) => {
+                Act::Write(self.manager_write(*side, *index, Stand::Ended(*ending)))
+            }
             Step::Acknowledge | Step::Snapshot => {
                 Act::Inventory { known: Arc::new(self.blueprint.source.inventory.clone()) }
             }
@@ -154,7 +164,7 @@ impl Machine {
             Step::GlanceTarget | Step::Observe => Act::Glance { side: Side::Target, extent: self.extent() },
             Step::Examine(item) => Act::Read { side: Side::Target, key: self.stage.item(*item).key.clone() },
             Step::ReadBack { side, key, .. } => Act::Read { side: *side, key: key.clone() },
-            Step::Unlisted(key) | Step::LookUpNamespace(key) => {
+            Step::Leads(key) | Step::Unlisted(key) | Step::LookUpNamespace(key) => {
                 Act::Read { side: Side::Target, key: key.clone() }
             }
             Step::Occupants(key) => Act::Occupants(key.name.clone()),
@@ -179,8 +189,9 @@ impl Machine {
             | Step::Confirm(side, _)
             | Step::Canary(side, _)
             | Step::Hold(side, _)
-            | Step::Idle(side, _)
-            | Step::Free(side, _)
+            | Step::Idle(side, ..)
+            | Step::Left(side, _)
+            | Step::Free(side, ..)
             | Step::ReadBack { side, .. } => *side,
             Step::Delayed(_, step) => self.side_of(step),
             Step::Remove(_) => self.removal().side(),
@@ -203,6 +214,7 @@ impl Machine {
             | Step::GlanceTarget
             | Step::Examine(_)
             | Step::Open(_)
+            | Step::Leads(_)
             | Step::Observe
             | Step::Sweep
             | Step::Leftovers
@@ -219,6 +231,7 @@ impl Machine {
             Step::Delayed(_, step) => self.key_of(step),
             Step::Pause(key)
             | Step::Open(key)
+            | Step::Leads(key)
             | Step::Restore(key)
             | Step::Unlisted(key)
             | Step::LookUpNamespace(key)
@@ -227,9 +240,10 @@ impl Machine {
             | Step::ReadBack { key, .. } => key.clone(),
             Step::Namespace(name) => super::stage::namespace_key(name),
             Step::Doc(_, doc) => self.doc_key(*doc),
-            Step::Hold(side, index) | Step::Idle(side, index) | Step::Free(side, index) => {
-                self.captures[side][*index].key.clone()
-            }
+            Step::Hold(side, index)
+            | Step::Idle(side, index, _)
+            | Step::Left(side, index)
+            | Step::Free(side, index, _) => self.captures.key(*side, *index).clone(),
             Step::Create(item)
             | Step::Replace(item)
             | Step::Status(item)
@@ -258,15 +272,17 @@ impl Machine {
     pub(super) fn describe(&self, step: &Step) -> String {
         match step {
             Step::Delayed(_, step) => self.describe(step),
-            Step::ReadBack { key, .. } | Step::Unlisted(key) | Step::LookUpNamespace(key) => {
-                format!("reading {key}")
-            }
+            Step::ReadBack { key, .. }
+            | Step::Leads(key)
+            | Step::Unlisted(key)
+            | Step::LookUpNamespace(key) => format!("reading {key}"),
             Step::Examine(_) => format!("reading {}", self.key_of(step)),
             Step::Doc(..) => format!("writing {}", self.key_of(step)),
             Step::Confirm(..) => "reading the record".to_owned(),
             Step::Canary(..) => "trying the fence".to_owned(),
             Step::Hold(..) => format!("taking {}", self.key_of(step)),
             Step::Idle(..) => format!("waiting for the holder of {}", self.key_of(step)),
+            Step::Left(..) => format!("listing the pods of {}", self.key_of(step)),
             Step::Free(..) => format!("giving back {}", self.key_of(step)),
             Step::Rejoin
             | Step::Acknowledge
@@ -305,8 +321,9 @@ impl Machine {
             Step::Confirm(side, doc) => self.settle_confirm(side, doc, tries, outcome),
             Step::Canary(side, onlooker) => self.settle_canary(side, onlooker, outcome),
             Step::Hold(side, index) => self.settle_hold(side, index, tries, outcome),
-            Step::Idle(side, index) => self.settle_idle(side, index, outcome),
-            Step::Free(side, index) => self.settle_free(side, index, tries, outcome),
+            Step::Idle(side, index, stand) => self.settle_idle(side, index, stand, outcome),
+            Step::Left(side, index) => self.settle_left(side, index, outcome),
+            Step::Free(side, index, ending) => self.settle_free(side, index, ending, tries, outcome),
             Step::Rejoin => self.settle_rejoin(outcome),
             Step::Pause(key) => self.settle_pause(key, tries, outcome),
             Step::Acknowledge => self.settle_acknowledge(outcome),
@@ -325,6 +342,7 @@ impl Machine {
             Step::GlanceTarget => self.settle_glance_target(outcome),
             Step::Examine(item) => self.settle_examine(item, outcome),
             Step::Open(key) => self.settle_open(key, tries, outcome),
+            Step::Leads(key) => self.settle_leads(key, outcome),
             Step::Observe => self.settle_observe(outcome),
             Step::Remove(entry) => self.settle_remove(entry, tries, outcome),
             Step::Sweep => self.settle_sweep(outcome),
@@ -343,7 +361,9 @@ impl Machine {
             Step::Delayed(_, step) => self.read_back(*step, tries, found),
             Step::Doc(side, doc) => self.read_back_doc(side, doc, tries, found.as_ref()),
             Step::Hold(side, index) => self.read_back_hold(side, index, tries, found.as_ref()),
-            Step::Free(side, index) => self.read_back_free(side, index, tries, found.as_ref()),
+            Step::Free(side, index, ending) => {
+                self.read_back_free(side, index, ending, tries, found.as_ref());
+            }
             Step::Pause(key) => self.read_back_pause(key, tries, found.as_ref()),
             Step::Namespace(name) => self.read_back_namespace(&name, tries, found.as_ref()),
             Step::Create(item) => self.read_back_create(item, tries, found.as_ref()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Permission, SourceFacts, TargetFacts};
+use super::fence::PlanFence;
 use super::report::{ClusterIdentity, FORMAT, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole};
 use crate::check::{self, Finding};
 use crate::content::declared_digest;
@@ -302,6 +303,7 @@ impl Blueprint {
                 .map(|t| ClusterIdentity { name: t.name.clone(), id: t.inventory.cluster_id.clone() }),
             namespaces: self.request.namespaces.as_ref().map(|names| names.iter().cloned().collect()),
             clusters: self.request.clusters.iter().cloned().collect(),
+            fence: PlanFence::of(self),
             kinds: kinds.collect(),
             links: links.collect(),
             items,

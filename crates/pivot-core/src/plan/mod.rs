@@ -2,10 +2,12 @@
 
 mod blueprint;
 mod facts;
+mod fence;
 mod report;
 
 pub use blueprint::{Blueprint, Origin};
 pub use facts::{Claim, Permission, Provider, QuotaRoom, SourceFacts, Stray, TargetFacts};
+pub use fence::{PlanController, PlanFence, Treatment};
 pub use report::{
     ClusterIdentity, Counts, Drift, FORMAT, PlanFileError, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole,
 };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::fence::PlanFence;
 use crate::check::{Finding, Severity};
 use crate::digest::Digest;
 use crate::kind::GroupKind;
@@ -93,6 +94,9 @@ pub struct PlanReport {
     /// Clusters selected by `--filter-cluster`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub clusters: Vec<String>,
+    /// How others are kept from acting.
+    #[serde(default)]
+    pub fence: PlanFence,
     /// Kinds that take part in the move.
     pub kinds: Vec<PlanKind>,
     /// Every object found, in the order of kind and name.

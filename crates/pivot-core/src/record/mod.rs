@@ -9,6 +9,7 @@
 //! | `Secret pivot-<id>-snap-NNN` | target | the source's objects, as they are to be in the target |
 //! | `Lease pivotctl` | both | who drives the pivot; keeps a second one from starting by accident |
 
+mod captured;
 mod document;
 pub mod outlook;
 mod ownership;
@@ -16,9 +17,10 @@ mod pivot;
 mod recovery;
 mod snapshot;
 
+pub use captured::{Captured, Ending, Part};
 pub use document::{Document, DocumentError};
 pub use ownership::{Ownership, Standing};
-pub use pivot::{Captured, FenceMode, FenceProof, Pause, PivotRecord, SnapshotMark, State, Terms};
+pub use pivot::{FenceMode, FenceProof, Pause, PivotRecord, SnapshotMark, State, Terms};
 pub use recovery::{Attested, Course, Known, NoCourse, Verb, closing, course};
 pub use snapshot::{PackedSnapshot, SnapshotError, StoredObject, StoredSnapshot};
 

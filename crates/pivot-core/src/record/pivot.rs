@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::RECORD_LABEL;
+use super::captured::Captured;
 use super::document::Document;
 use super::ownership::Ownership;
 use crate::digest::Digest;
 use crate::machine::{Extent, Phase, Retire, Side};
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Uid};
 use crate::plan::{ClusterIdentity, Origin};
 
 /// What one side's record says of the pivot. The order is the order in which they follow each other.
@@ -83,15 +84,6 @@ pub struct Pause {
     pub original: Value,
 }
 
-/// A Lease or Deployment that the fence holds, and the fields that were there before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Captured {
-    /// The Lease or Deployment.
-    pub key: ObjectKey,
-    /// Its `spec` fields that we change, as they were; `null` for those that were absent.
-    pub original: Value,
-}
-
 /// Evidence that a fence held (DESIGN section 2, FENCE).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +98,9 @@ pub struct FenceProof {
     /// Deployments without a pod.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stopped: Vec<ObjectKey>,
+    /// Uids of pods that were seen to leave.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub pods: BTreeSet<Uid>,
 }
 
 /// The snapshot that is kept in the target.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::admission::Author;
 use crate::content::set_host_pause;
 use crate::server::{Server, namespace_key};
-use crate::world::World;
+use crate::world::{Managers, World};
 
 /// What truly happened to a pivot, as a spectator of both clusters would tell.
 #[derive(Clone, Debug, Default)]
@@ -65,12 +65,13 @@ impl Clusters {
         for object in world.objects() {
             source.place(object);
         }
-        if world.managers {
-            for server in [&mut source, &mut target] {
-                for object in crate::world::managers() {
+        if world.managers != Managers::Nobody {
+            for (server, asleep) in [(&mut source, false), (&mut target, world.managers == Managers::Asleep)]
+            {
+                for object in crate::world::managers(asleep) {
                     server.place(object);
                 }
-                server.tick();
+                server.settle();
             }
         }
         for namespace in &world.target_namespaces {

@@ -50,7 +50,11 @@ fn what(run: &Run) -> &'static str {
         Act::Read { .. } => "read",
         Act::Canary { .. } => "canary",
         Act::Watch | Act::Unwatch => "watch",
-        Act::Inventory { .. } | Act::ListTarget(_) | Act::Glance { .. } | Act::Occupants(_) => "list",
+        Act::Inventory { .. }
+        | Act::ListTarget(_)
+        | Act::Glance { .. }
+        | Act::Pods { .. }
+        | Act::Occupants(_) => "list",
     }
 }
 

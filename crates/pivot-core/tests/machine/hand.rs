@@ -171,6 +171,11 @@ impl Hand {
                 let inside = |key: &ObjectKey| key.namespace.as_deref() == Some(namespace.as_str());
                 Outcome::Glance(clusters.target.glance(inside))
             }
+            Act::Pods { side, namespace } => {
+                let server = clusters.server_mut(*side);
+                server.tick();
+                Outcome::Glance(server.pods(namespace))
+            }
             Act::Watch => {
                 self.watched = Some(self.listed);
                 Outcome::Watching
@@ -283,6 +288,7 @@ fn side_of(act: &Act) -> Option<Side> {
         Act::Write(Write { side, .. })
         | Act::Read { side, .. }
         | Act::Glance { side, .. }
+        | Act::Pods { side, .. }
         | Act::Canary { side, .. } => Some(*side),
         Act::Inventory { .. } | Act::Watch => Some(Side::Source),
         Act::ListTarget(_) | Act::Occupants(_) => Some(Side::Target),

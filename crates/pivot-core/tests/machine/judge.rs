@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pivot_core::machine::{Retire, Side};
+use pivot_core::marks;
 use pivot_core::object::ObjectKey;
 use pivot_core::record::{Document as _, FenceMode, Ownership, Standing, State, ownership_key};
 use pivot_core::select::Action;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::content::{content, instance, unpaused_content};
 use crate::hand::is_record;
@@ -104,18 +105,45 @@ impl Run {
         Some(Ownership::from_object(&found).unwrap().standing)
     }
 
-    /// Managers run again, and nobody but them holds their leases.
+    /// The managers of a side are as they were, and nobody but them holds their leases.
     fn assert_given_back(&self, side: Side) {
+        self.assert_managers(side, |_, _| {});
+    }
+
+    /// The target's run, and the source's stay down.
+    fn assert_handed_over(&self, side: Side) {
+        if self.setup.fence == FenceMode::Pause {
+            return self.assert_given_back(side);
+        }
+        self.assert_managers(side, |key, object| {
+            let (replicas, leases) = match (side, key.name.as_str()) {
+                (Side::Target, _) => (None, None),
+                (Side::Source, "electing") => (Some("2"), Some("election")),
+                (Side::Source, _) => (Some("2"), None),
+            };
+            object["spec"]["replicas"] = if side == Side::Source { 0.into() } else { 2.into() };
+            let notes = [(marks::REPLICAS, replicas), (marks::LEASES, leases)];
+            let notes: BTreeMap<_, _> =
+                notes.into_iter().filter_map(|(key, note)| Some((key, note?))).collect();
+            object["metadata"]["annotations"] = if notes.is_empty() { Value::Null } else { json!(notes) };
+        });
+    }
+
+    fn assert_managers(&self, side: Side, change: impl Fn(&ObjectKey, &mut Value)) {
         let server = self.clusters.server(side);
         let before = if side == Side::Source { &self.clusters.shadow.objects } else { &self.clusters.before };
+        let view = |object: &Value| json!([object["spec"], object["metadata"]["annotations"]]);
         for (key, object) in before.iter().filter(|(key, _)| is_manager(key)) {
-            let mut now = Value::clone(&server.objects[key]["spec"]);
-            let mut then = object["spec"].clone();
+            let mut now = Value::clone(&server.objects[key]);
+            let mut then = Value::clone(object);
             if key.kind.kind == "Lease" {
-                assert_eq!(now["holderIdentity"].take().as_str().unwrap_or_default().find("pivotctl"), None);
-                then["holderIdentity"].take();
+                let holder = now["spec"]["holderIdentity"].take();
+                assert_eq!(holder.as_str().unwrap_or_default().find("pivotctl"), None);
+                then["spec"]["holderIdentity"].take();
+            } else {
+                change(key, &mut then);
             }
-            assert_eq!(now, then, "{key} on the {side} is not as it was");
+            assert_eq!(view(&now), view(&then), "{key} on the {side} is not as it should be");
         }
     }
 
@@ -166,9 +194,12 @@ impl Run {
         assert_eq!(clusters.state(Side::Target, PIVOT), Some(State::Finished));
         assert_eq!(self.standing(Side::Target), Some(Standing::Active), "of the target");
         assert_eq!(clusters.target.policies(), Vec::<&ObjectKey>::new(), "a fence is left in the target");
-        self.assert_given_back(Side::Target);
+        self.assert_handed_over(Side::Target);
         if clusters.dead.contains(&Side::Source) {
             return;
+        }
+        if !kept {
+            self.assert_handed_over(Side::Source);
         }
         assert_eq!(clusters.state(Side::Source, PIVOT), Some(State::Finished));
         assert_eq!(self.standing(Side::Source), Some(Standing::Retired), "of the source");

@@ -15,6 +15,7 @@ use crate::hand::{Hand, is_record};
 
 pub(crate) fn before_write(hand: &Hand, clusters: &Clusters, write: &Write) {
     is_guarded(write);
+    gives_no_lease_to_the_living(hand, clusters, write);
     let Write { side, key, op } = write;
     match side {
         Side::Source if is_record(key) => {
@@ -54,6 +55,23 @@ fn may_open_source(hand: &Hand, clusters: &Clusters, what: &str) {
     let history = clusters.history(&hand.id);
     let answered = history.called_off || history.committed || clusters.dead.contains(&Side::Target);
     assert!(!history.prepared || answered, "{what} from the prepared source without the target's word");
+}
+
+/// A lease is given back where no pod is left that must not lead: of the source once the target acts, of a target that slept before
+/// where it does not come to act.
+fn gives_no_lease_to_the_living(hand: &Hand, clusters: &Clusters, write: &Write) {
+    let Write { side, key, op } = write;
+    if !matches!(op, Op::Merge { patch, .. } if patch["spec"]["holderIdentity"] == "") {
+        return;
+    }
+    let committed = clusters.is_committed(&hand.id) && !clusters.dead.contains(&Side::Target);
+    let must_not_lead = |deployment: &ObjectKey| match side {
+        Side::Source => committed,
+        Side::Target => !committed && clusters.before[deployment]["spec"]["replicas"] == 0,
+    };
+    let alive = clusters.server(*side).alive().map(|(deployment, _)| deployment);
+    let alive = alive.filter(|deployment| deployment.name == "electing").find(|&it| must_not_lead(it));
+    assert_eq!(alive, None, "{key} on the {side} is given back while its managers live");
 }
 
 fn source_write(hand: &Hand, clusters: &Clusters, key: &ObjectKey, op: &Op) {

@@ -9,7 +9,7 @@ use pivot_core::inventory::Inventory;
 use pivot_core::kind::GroupKind;
 use pivot_core::machine::{Extent, Op, Outcome, RefusalClass, Revision, Seen, Write};
 use pivot_core::marks;
-use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::object::{Manifest, ObjectKey, Uid};
 use pivot_core::record::NAMESPACE;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,12 @@ pub(crate) struct Server {
     coming: Option<(u32, BTreeMap<String, Arc<Fence>>)>,
     /// How many requests a policy takes to come into force.
     pub(crate) lag: u32,
+    /// Deployments that were scaled to zero, and in how many requests their pods are gone.
+    leaving: BTreeMap<ObjectKey, u32>,
 }
+
+/// How many requests a pod takes to go.
+const GRACE: u32 = 4;
 
 pub(crate) fn namespace_key(name: &str) -> ObjectKey {
     ObjectKey::new(GroupKind::new("", "Namespace"), None, name)
@@ -89,6 +94,7 @@ impl Server {
             fences: BTreeMap::new(),
             coming: None,
             lag: 0,
+            leaving: BTreeMap::new(),
         };
         for name in namespaces.into_iter().chain([NAMESPACE.to_owned()]) {
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -164,12 +170,73 @@ impl Server {
                 && object["status"]["observedGeneration"] != object["metadata"]["generation"]
         };
         let late: Vec<_> = self.objects.iter().filter(late).map(|(key, _)| key.clone()).collect();
+        self.leaving.retain(|_, left| {
+            *left -= 1;
+            *left > 0
+        });
         for key in late {
+            let stops = self.objects[&key]["spec"]["replicas"] == 0;
+            if stops && self.objects[&key]["status"]["replicas"] != 0 {
+                self.leaving.insert(key.clone(), GRACE);
+            } else if !stops {
+                self.leaving.remove(&key);
+            }
             self.edit(&key, |object| {
                 object["status"] = json!({"replicas": object["spec"]["replicas"],
+                    "availableReplicas": object["spec"]["replicas"],
+                    "readyReplicas": object["spec"]["replicas"],
                     "observedGeneration": object["metadata"]["generation"]});
             });
         }
+        self.elect();
+    }
+
+    /// A lease that nobody holds is taken by its manager, where that runs.
+    fn elect(&mut self) {
+        let runs = self
+            .alive()
+            .any(|(key, deployment)| key.name == "electing" && deployment["spec"]["replicas"] != 0);
+        let free = |(key, lease): &(&ObjectKey, &Arc<Value>)| {
+            key.kind.kind == "Lease"
+                && key.namespace.as_deref() == Some("managers")
+                && lease["spec"]["holderIdentity"] == ""
+        };
+        let free: Vec<_> = self.objects.iter().filter(free).map(|(key, _)| key.clone()).collect();
+        for key in free.into_iter().filter(|_| runs) {
+            self.edit(&key, |lease| lease["spec"]["holderIdentity"] = "electing-6d5-x_9".into());
+        }
+    }
+
+    /// Lets everything come that takes its time.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..=GRACE {
+            self.tick();
+        }
+    }
+
+    /// Deployments of which a pod is there, be it on its way out.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Value>)> {
+        self.objects.iter().filter(|(key, object)| {
+            key.kind.kind == "Deployment"
+                && (object["status"]["replicas"] != 0 || self.leaving.contains_key(key))
+        })
+    }
+
+    /// Pods and what they belong to.
+    pub(crate) fn pods(&self, namespace: &str) -> Vec<Seen> {
+        let seen = |kind: &str, key: &ObjectKey, owner: String| Seen {
+            key: ObjectKey::new(GroupKind::new("", kind), Some(namespace), &format!("{}-6d5", key.name)),
+            uid: Uid(format!("{kind}-of-{}", key.name)),
+            resource_version: "1".to_owned(),
+            owners: vec![Uid(owner)],
+            terminating: false,
+        };
+        let here = self.alive().filter(|(key, _)| key.namespace.as_deref() == Some(namespace));
+        here.flat_map(|(key, deployment)| {
+            let uid = deployment["metadata"]["uid"].as_str().unwrap().to_owned();
+            [seen("ReplicaSet", key, uid), seen("Pod", key, format!("ReplicaSet-of-{}", key.name))]
+        })
+        .collect()
     }
 
     /// True where a policy in force refuses this.

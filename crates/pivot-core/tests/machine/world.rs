@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use pivot_core::kind::{GroupKind, KindCatalog, KindInfo, PROVIDER_LABEL, Scope};
 use pivot_core::link::LinkRules;
+use pivot_core::marks;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -61,13 +62,23 @@ fn shape() -> impl Strategy<Value = Shape> {
     )
 }
 
+/// Who acts in the clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Managers {
+    /// Nobody.
+    Nobody,
+    /// Both clusters have managers: one that elects a leader, and one that does not.
+    Both,
+    /// The same, and the target's were stopped by an earlier pivot.
+    Asleep,
+}
+
 /// A Cluster and what is around it; which namespaces the target has.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) target_namespaces: BTreeSet<String>,
-    /// Both clusters have managers: one that elects a leader, and one that does not.
-    pub(crate) managers: bool,
+    pub(crate) managers: Managers,
     /// How many requests a policy takes to come into force.
     pub(crate) lag: u32,
 }
@@ -87,18 +98,21 @@ fn world_of(most: usize) -> impl Strategy<Value = World> {
         rest.insert(0, Shape { finalizer: true, ..Shape::of(0) });
         rest
     });
-    (shapes, any::<[bool; 2]>(), prop::bool::weighted(0.3), 0u32..4).prop_map(
-        |(shapes, [here, there], managers, lag)| World {
-            shapes,
-            target_namespaces: [("here", here), ("there", there)]
-                .into_iter()
-                .filter(|(_, exists)| *exists)
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-            managers,
-            lag,
-        },
-    )
+    let managers = prop_oneof![
+        6 => Just(Managers::Nobody),
+        2 => Just(Managers::Both),
+        2 => Just(Managers::Asleep),
+    ];
+    (shapes, any::<[bool; 2]>(), managers, 0u32..4).prop_map(|(shapes, [here, there], managers, lag)| World {
+        shapes,
+        target_namespaces: [("here", here), ("there", there)]
+            .into_iter()
+            .filter(|(_, exists)| *exists)
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        managers,
+        lag,
+    })
 }
 
 impl Shape {
@@ -122,7 +136,8 @@ pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
     let host = || Shape { owners: vec![0], finalizer: true, behind: true, ..Shape::of(2) };
     let secret = |needed_by: usize| Shape { owners: vec![needed_by], ..Shape::of(4) };
     let here = || BTreeSet::from(["here".to_owned()]);
-    let world = |shapes, target_namespaces| World { shapes, target_namespaces, managers: false, lag: 1 };
+    let world =
+        |shapes, target_namespaces| World { shapes, target_namespaces, managers: Managers::Nobody, lag: 1 };
     vec![
         ("a cluster alone", world(vec![cluster()], here())),
         (
@@ -141,24 +156,40 @@ pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
                 here(),
             ),
         ),
-        ("managers on both sides", World { managers: true, ..world(vec![cluster(), host()], here()) }),
+        (
+            "managers on both sides",
+            World { managers: Managers::Both, ..world(vec![cluster(), host()], here()) },
+        ),
+        (
+            "managers that sleep in the target",
+            World { managers: Managers::Asleep, ..world(vec![cluster(), host()], here()) },
+        ),
     ]
 }
 
 /// Two managers: the first elects a leader, the second is there once.
-pub(crate) fn managers() -> Vec<Value> {
-    let deployment = |name: &str| {
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+pub(crate) fn managers(asleep: bool) -> Vec<Value> {
+    let deployment = |name: &str, leases: Option<&str>| {
+        let mut deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": name, "namespace": "managers", "labels": {PROVIDER_LABEL: format!("provider-{name}")}},
-            "spec": {"replicas": 2}})
+            "spec": {"replicas": 2}});
+        if asleep {
+            deployment["spec"]["replicas"] = 0.into();
+            deployment["metadata"]["annotations"] = json!({marks::REPLICAS: "2"});
+            if let Some(leases) = leases {
+                deployment["metadata"]["annotations"][marks::LEASES] = leases.into();
+            }
+        }
+        deployment
     };
+    let holder = if asleep { "" } else { "electing-6d5-x_1" };
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "managers"}}),
-        deployment("electing"),
-        deployment("single"),
+        deployment("electing", Some("election")),
+        deployment("single", None),
         json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": "election", "namespace": "managers"},
-            "spec": {"holderIdentity": "electing-6d5-x_1", "leaseDurationSeconds": 15}}),
+            "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15}}),
     ]
 }
 

@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::{Cluster, Failure, RawRequest};
 
 /// Group, kind, plural and scope. All are stable, in version `v1`.
-const KNOWN: [(&str, &str, &str, Scope); 8] = [
+const KNOWN: [(&str, &str, &str, Scope); 9] = [
     ("", "Namespace", "namespaces", Scope::Cluster),
     ("", "ConfigMap", "configmaps", Scope::Namespaced),
     ("", "Secret", "secrets", Scope::Namespaced),
     ("", "Pod", "pods", Scope::Namespaced),
     ("apps", "Deployment", "deployments", Scope::Namespaced),
+    ("apps", "ReplicaSet", "replicasets", Scope::Namespaced),
     ("coordination.k8s.io", "Lease", "leases", Scope::Namespaced),
     (
         "admissionregistration.k8s.io",

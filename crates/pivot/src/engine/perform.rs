@@ -115,6 +115,7 @@ impl Performer {
             Act::ListTarget(extent) => self.list_target(&extent).await,
             Act::Glance { side, extent } => self.glance(side, &extent).await,
             Act::Occupants(namespace) => self.occupants(&namespace).await,
+            Act::Pods { side, namespace } => self.pods(side, &namespace).await,
             Act::Watch => self.watch().await,
             Act::Unwatch => {
                 self.watches.lock().await.stop().await;
@@ -204,6 +205,17 @@ impl Performer {
                 self.glance_at(cluster, extent_lists(discovery, &self.sides.versions, extent)).await
             }
         }
+    }
+
+    /// The pods of a namespace, and what they belong to.
+    async fn pods(&self, side: Side, namespace: &str) -> Outcome {
+        let Some(cluster) = self.cluster(side) else { return no_such_side(side) };
+        let kinds = [("", "Pod"), ("apps", "ReplicaSet")];
+        let lists = kinds.map(|(group, kind)| {
+            let info = well_known(&GroupKind::new(group, kind)).expect("BUG: pods are unknown");
+            (info, info.storage_version.as_str(), Some(namespace))
+        });
+        self.glance_at(cluster, lists.into()).await
     }
 
     async fn watch(&self) -> Outcome {

@@ -43,10 +43,12 @@ pub(super) async fn fence_facts(
             .await
             .map_err(fails("what its controllers act on"))?,
     };
+    // One that an earlier pivot stopped in the target acts on nothing yet, whatever there is.
+    let is_asleep = |c: &Controller| side == Side::Target && c.asleep.is_some();
     let (stopped, running): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|c| is_stopped(blueprint, side, &c.provider, &elsewhere));
+        found.into_iter().partition(|c| is_asleep(c) || is_stopped(blueprint, side, &c.provider, &elsewhere));
     let needed: Vec<_> =
-        fence::permissions(&stopped).into_iter().map(|permission| (side, permission)).collect();
+        fence::permissions(side, &stopped).into_iter().map(|permission| (side, permission)).collect();
     denied.extend(denied_on(side, cluster, &needed).await?.into_iter().map(|(_, permission)| permission));
     let refused = try_identity(cluster, &mut denied).await.map_err(fails("who you are"))?;
     Ok(Some(FenceFacts { supported: true, denied, refused, fences, controllers: stopped, running }))

@@ -9,7 +9,7 @@ use pivot_core::select::Action;
 use super::amount::Amount;
 use super::append::append;
 use super::group::{ByNamespace, Groups};
-use super::plan::{FENCE, mark, summary};
+use super::plan::{fence, mark, summary};
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2328;background:#fff}
@@ -53,13 +53,15 @@ fn facts(html: &mut String, plan: &PlanReport) {
     let target = plan.target.as_ref().map_or("none given", |target| target.name.as_str());
     let namespaces = plan.namespaces.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(", "));
     let kinds: Vec<_> = plan.kinds.iter().map(|kind| format!("{} {}", kind.kind, kind.version)).collect();
+    let controllers: Vec<_> = plan.fence.controllers.iter().map(ToString::to_string).collect();
     html.push_str("<dl>\n");
     for (name, value) in [
         ("Source", plan.source.name.as_str()),
         ("Target", target),
         ("Namespaces", &namespaces),
         ("Clusters", &plan.clusters.join(", ")),
-        ("Fence", FENCE),
+        ("Fence", fence(plan)),
+        ("Controllers", &controllers.join("; ")),
         ("Kinds", &kinds.join(", ")),
         ("Digest", plan.digest.as_str()),
         ("Made by", &format!("pivotctl {}", plan.tool)),

@@ -2,6 +2,7 @@
 
 use anstyle::Style;
 use pivot_core::plan::{PlanItem, PlanReport};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Action;
 
 use super::amount::Amount;
@@ -70,8 +71,15 @@ pub(crate) fn mark(action: Action) -> (Style, &'static str) {
     }
 }
 
-/// What `--fence=pause` leaves open.
-pub(crate) const FENCE: &str = "pause: controllers keep running and obey the pause; a write by one that does not is seen, and the snapshot taken again";
+/// What the fence does, and what `--fence=pause` leaves open.
+pub(crate) fn fence(plan: &PlanReport) -> &'static str {
+    match plan.fence.mode {
+        FenceMode::Full => "full: a policy refuses the writes of others to what moves, in both clusters",
+        FenceMode::Pause => {
+            "pause: controllers keep running and obey the pause; a write by one that does not is seen, and the snapshot taken again"
+        }
+    }
+}
 
 fn head(text: &mut String, plan: &PlanReport) {
     let target = plan.target.as_ref().map_or("none given", |target| target.name.as_str());
@@ -83,7 +91,10 @@ fn head(text: &mut String, plan: &PlanReport) {
     if !plan.clusters.is_empty() {
         append(text, format_args!("Clusters    {}\n", plan.clusters.join(", ")));
     }
-    append(text, format_args!("Fence       {FENCE}\n"));
+    append(text, format_args!("Fence       {}\n", fence(plan)));
+    for controller in &plan.fence.controllers {
+        append(text, format_args!("            {controller}\n"));
+    }
     append(text, format_args!("\nSymbols: "));
     for (index, action) in [Action::Move, Action::Copy, Action::Keep, Action::Skip].into_iter().enumerate() {
         let (style, symbol) = mark(action);
@@ -130,7 +141,10 @@ mod tests {
         Source      boot (127.0.0.1:6443)
         Target      mgmt (127.0.0.1:7443)
         Namespaces  metal3
-        Fence       pause: controllers keep running and obey the pause; a write by one that does not is seen, and the snapshot taken again
+        Fence       full: a policy refuses the writes of others to what moves, in both clusters
+                    source managers/capi-controller-manager: loses its leader lease; stopped once the target acts
+                    source managers/baremetal-operator: stopped (it elects no leader)
+                    target managers/capi-controller-manager: started again (an earlier pivot stopped it)
 
         Symbols: → move  + copy  = keep  · skip
 

@@ -3,8 +3,13 @@
 use pivot_core::check::{CheckId, Finding};
 use pivot_core::digest::Digest;
 use pivot_core::kind::GroupKind;
+use pivot_core::machine::Side;
 use pivot_core::object::{ObjectKey, Uid};
-use pivot_core::plan::{ClusterIdentity, FORMAT, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole};
+use pivot_core::plan::{
+    ClusterIdentity, FORMAT, PlanController, PlanFence, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole,
+    Treatment,
+};
+use pivot_core::record::FenceMode;
 use pivot_core::select::Action;
 
 pub(crate) fn key(kind: &str, namespace: Option<&str>, name: &str) -> ObjectKey {
@@ -24,6 +29,10 @@ fn item(action: Action, key: ObjectKey, cluster: Option<&str>, reason: &str) -> 
 
 fn link(from: usize, to: usize, rule: &str, role: PlanRole) -> PlanLink {
     PlanLink { from, to, rule: rule.to_owned(), role }
+}
+
+fn controller(side: Side, name: &str, treatment: Treatment) -> PlanController {
+    PlanController { side, deployment: key("Deployment.apps", Some("managers"), name), treatment }
 }
 
 /// One Cluster with a host, an identity, a token that stays, a free host, and a namespace that is not selected.
@@ -73,6 +82,14 @@ pub(crate) fn plan() -> PlanReport {
         }),
         namespaces: Some(vec!["metal3".to_owned()]),
         clusters: vec![],
+        fence: PlanFence {
+            mode: FenceMode::Full,
+            controllers: vec![
+                controller(Side::Source, "capi-controller-manager", Treatment::LosesLease),
+                controller(Side::Source, "baremetal-operator", Treatment::Stopped),
+                controller(Side::Target, "capi-controller-manager", Treatment::Started),
+            ],
+        },
         kinds: vec![
             PlanKind { kind: host.parse().unwrap(), version: "v1alpha1".to_owned() },
             PlanKind { kind: "Secret".parse().unwrap(), version: "v1".to_owned() },

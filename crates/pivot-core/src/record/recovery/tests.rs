@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::digest::Digest;
 use crate::machine::{Phase, Side};
@@ -127,7 +129,13 @@ fn known(side: Side, says: Says) -> Known {
     };
     let identity = ClusterIdentity { name: String::new(), id: String::new() };
     let whole = matches!(says, Snapshot | Committed | Kept) && side == Side::Target;
-    let proof = FenceProof { token: String::new(), denials: 3, leases: Vec::new(), stopped: Vec::new() };
+    let proof = FenceProof {
+        token: String::new(),
+        denials: 3,
+        leases: Vec::new(),
+        stopped: Vec::new(),
+        pods: BTreeSet::new(),
+    };
     Known::Read(Some(Box::new(PivotRecord {
         format: FORMAT,
         tool: String::new(),
