@@ -25,10 +25,15 @@ pub(super) enum Recipe {
     CarriedCrds { from: &'static [&'static str] },
     /// Generate the CRDs from the types in a package.
     GeneratedCrds { package: &'static str, generator: &'static str },
+    /// Render the objects that install the component: the path of a kustomization in the module.
+    Manifest { kustomization: &'static str },
 }
 
 /// Where `controller-gen` stands in the folder of assets.
 pub(super) const CONTROLLER_GEN: &str = "bin/controller-gen";
+
+/// Where `kubectl` stands in the folder of assets.
+pub(super) const KUBECTL: &str = "bin/kubectl";
 
 /// Clients refuse a Kubernetes that calls itself v0.0.0.
 const KUBERNETES: &[&str] = &[
@@ -144,8 +149,37 @@ pub(super) const COMPONENTS: &[Component] = &[
             stamps: &["github.com/metal3-io/baremetal-operator/pkg/version.Raw=VERSION"],
         },
     },
-    kubernetes("kubectl", "bin/kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    kubernetes("kubectl", KUBECTL, "k8s.io/kubernetes/cmd/kubectl"),
     kubernetes("kube-scheduler", "bin/kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    manifest(
+        "manifest of cluster-api",
+        "cluster-api",
+        "sigs.k8s.io/cluster-api",
+        "manifests/cluster-api.yaml",
+        "config/default",
+    ),
+    manifest(
+        "manifest of the kubeadm bootstrap provider",
+        "cluster-api",
+        "sigs.k8s.io/cluster-api",
+        "manifests/bootstrap-kubeadm.yaml",
+        "bootstrap/kubeadm/config/default",
+    ),
+    manifest(
+        "manifest of the kubeadm control plane provider",
+        "cluster-api",
+        "sigs.k8s.io/cluster-api",
+        "manifests/control-plane-kubeadm.yaml",
+        "controlplane/kubeadm/config/default",
+    ),
+    // The one that needs no Ironic.
+    manifest(
+        "manifest of baremetal-operator",
+        "baremetal-operator",
+        "github.com/metal3-io/baremetal-operator",
+        "manifests/baremetal-operator.yaml",
+        "config/overlays/fixture",
+    ),
 ];
 
 const fn kubernetes(name: &'static str, output: &'static str, package: &'static str) -> Component {
@@ -166,4 +200,14 @@ const fn cluster_api(name: &'static str, output: &'static str, package: &'static
         output,
         recipe: Recipe::Program { package, stamps: CLUSTER_API },
     }
+}
+
+const fn manifest(
+    name: &'static str,
+    pins: &'static str,
+    module: &'static str,
+    output: &'static str,
+    kustomization: &'static str,
+) -> Component {
+    Component { name, pins, module, output, recipe: Recipe::Manifest { kustomization } }
 }

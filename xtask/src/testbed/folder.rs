@@ -9,7 +9,7 @@ use crate::error::{AtPath, Error};
 use crate::progress::{self, Timed};
 use crate::workspace;
 
-use super::component::{COMPONENTS, CONTROLLER_GEN, Component, Recipe};
+use super::component::{COMPONENTS, CONTROLLER_GEN, Component, KUBECTL, Recipe};
 use super::go::Pins;
 use super::{crds, go, pins};
 
@@ -97,6 +97,7 @@ fn make(component: &'static Component, testbed: &Path, folder: &Path) -> Result<
         Recipe::Program { .. } => "building",
         Recipe::CarriedCrds { .. } => "copying",
         Recipe::GeneratedCrds { .. } => "generating",
+        Recipe::Manifest { .. } => "rendering",
     };
     let timed = Timed::begin_line(format_args!("  {verb} {} {version}", component.name));
     match fill(component, &pins, folder, &partial) {
@@ -115,6 +116,9 @@ fn make(component: &'static Component, testbed: &Path, folder: &Path) -> Result<
 fn fill(component: &Component, pins: &Pins, folder: &Path, partial: &Path) -> Result<(), Error> {
     match component.recipe {
         Recipe::Program { package, stamps } => return pins.build(package, stamps, partial),
+        Recipe::Manifest { kustomization } => {
+            return pins.render(&folder.join(KUBECTL), kustomization, partial);
+        }
         Recipe::CarriedCrds { from } => crds::copy(pins, from, partial)?,
         Recipe::GeneratedCrds { package, generator } => {
             crds::generate(pins, &folder.join(CONTROLLER_GEN), generator, package, partial)?;

@@ -83,6 +83,13 @@ impl Pins {
         process::read(&mut command)
     }
 
+    /// Renders a kustomization, a path inside the module, into the file `manifest`.
+    pub(super) fn render(&self, kubectl: &Path, kustomization: &str, manifest: &Path) -> Result<(), Error> {
+        let mut command = Command::new(kubectl);
+        command.arg("kustomize").arg(self.source()?.join(kustomization)).arg("--output").arg(manifest);
+        process::run_quietly(&mut command)
+    }
+
     /// Compiles `package` into the file `program`.
     pub(super) fn build(&self, package: &str, stamps: &[&str], program: &Path) -> Result<(), Error> {
         let flags = linker_flags(self.component.module, &self.version()?, stamps)?;

@@ -5,6 +5,7 @@
 //! ```text
 //! CACHE/DIGEST/bin/PROGRAM
 //! CACHE/DIGEST/crds/{capi,capm3,ipam,bmo,clusterctl}/CRD.yaml
+//! CACHE/DIGEST/manifests/COMPONENT.yaml
 //! ```
 
 mod component;
