@@ -27,10 +27,20 @@ pub enum Program {
     KubeApiserver,
     /// Garbage collector, namespaces, quotas and service accounts of a plane.
     KubeControllerManager,
+    /// Finds a node for every pod of a plane.
+    KubeScheduler,
     /// The tool pivotctl is compared with.
     Clusterctl,
     /// The command line of Kubernetes.
     Kubectl,
+    /// The manager of Cluster API's core kinds.
+    CapiManager,
+    /// The manager of the kubeadm bootstrap provider.
+    KubeadmBootstrapManager,
+    /// The manager of the kubeadm control plane provider.
+    KubeadmControlPlaneManager,
+    /// The manager of bare metal hosts.
+    BaremetalOperator,
 }
 
 impl Program {
@@ -40,8 +50,13 @@ impl Program {
             Self::Etcd => "etcd",
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
             Self::Clusterctl => "clusterctl",
             Self::Kubectl => "kubectl",
+            Self::CapiManager => "capi-controller-manager",
+            Self::KubeadmBootstrapManager => "capi-kubeadm-bootstrap-controller-manager",
+            Self::KubeadmControlPlaneManager => "capi-kubeadm-control-plane-controller-manager",
+            Self::BaremetalOperator => "baremetal-operator",
         }
     }
 }
@@ -94,6 +109,12 @@ impl Assets {
     /// The folder that holds a folder of CRDs for each provider.
     pub fn crds(&self) -> PathBuf {
         self.root.join("crds")
+    }
+
+    /// The objects that install a component, as its module has them.
+    pub fn manifest(&self, component: &str) -> Result<PathBuf> {
+        let path = self.root.join("manifests").join(component).with_extension("yaml");
+        if path.is_file() { Ok(path) } else { Err(Error::MissingAsset { path }) }
     }
 
     /// The folder itself.

@@ -35,7 +35,7 @@ pub enum Patch {
 }
 
 impl Patch {
-    const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Merge => "application/merge-patch+json",
             Self::Json => "application/json-patch+json",

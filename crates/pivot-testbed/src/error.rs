@@ -95,6 +95,29 @@ pub enum Error {
         /// Last port tried.
         to: u16,
     },
+    /// No subnet for pods is free.
+    #[error("no free subnet between 10.200.1.0/24 and 10.200.{last}.0/24")]
+    NoSubnet {
+        /// The last one tried.
+        last: u8,
+    },
+    /// Every address of a plane's pods is in use.
+    #[error("no address for another pod")]
+    NoAddress,
+    /// A program that changes the machine's network failed.
+    #[error("`{program}` failed: {stderr}")]
+    Network {
+        /// The program.
+        program: &'static str,
+        /// What it said.
+        stderr: String,
+    },
+    /// The kubelet has no such pod, or the pod has no such container.
+    #[error("no pod {which} runs on this node")]
+    NoPod {
+        /// Its uid.
+        which: String,
+    },
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),

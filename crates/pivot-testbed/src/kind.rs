@@ -32,6 +32,10 @@ kinds! {
     CONFIG_MAP = "" "v1" "ConfigMap";
     /// Core.
     SERVICE_ACCOUNT = "" "v1" "ServiceAccount";
+    /// Core.
+    NODE = "" "v1" "Node";
+    /// Core.
+    POD = "" "v1" "Pod";
     /// Apps.
     DEPLOYMENT = "apps" "v1" "Deployment";
     /// Core.

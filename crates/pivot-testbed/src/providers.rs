@@ -10,7 +10,7 @@ use crate::{
     client::{PlaneClient, Progress, wait_until},
     crds, inventory,
     kind::Gvk,
-    plane::{Component, Plane, PlaneOptions},
+    plane::{Plane, PlaneOptions},
 };
 
 /// What the controller manager puts into every namespace.
@@ -27,7 +27,7 @@ pub async fn start_management_plane(assets: &Assets, name: &str, options: &Plane
     crds::install(&client, assets).await?;
     inventory::install(&client).await?;
     if options.controller_manager {
-        plane.restart(Component::ControllerManager).await?;
+        plane.start_controllers()?;
         await_namespace_contents(&client).await?;
     }
     Ok(plane)

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
 };
 
@@ -25,9 +25,10 @@ pub(super) struct ApiServerFiles {
 }
 
 impl ApiServerFiles {
-    pub(super) fn write(dir: &Path, authority: &Authority) -> Result<Self> {
+    /// Writes them for an API server at `address`.
+    pub(super) fn write(dir: &Path, authority: &Authority, address: Ipv4Addr) -> Result<Self> {
         let server = authority.server(&[
-            "127.0.0.1",
+            &address.to_string(),
             "localhost",
             "10.96.0.1",
             "kubernetes",
@@ -71,14 +72,14 @@ pub(super) fn etcd(dir: &Path, port: u16, options: &PlaneOptions) -> Vec<OsStrin
 pub(super) fn api_server(
     dir: &Path,
     files: &ApiServerFiles,
-    port: u16,
+    address: SocketAddrV4,
     etcd_port: u16,
     options: &PlaneOptions,
 ) -> Vec<OsString> {
     let mut args = vec![
         flag("etcd-servers", format!("http://{}:{etcd_port}", Ipv4Addr::LOCALHOST)),
-        flag("bind-address", "127.0.0.1"),
-        flag("secure-port", port.to_string()),
+        flag("bind-address", address.ip().to_string()),
+        flag("secure-port", address.port().to_string()),
         flag("cert-dir", dir),
         flag("tls-cert-file", &files.certificate),
         flag("tls-private-key-file", &files.key),
@@ -92,6 +93,10 @@ pub(super) fn api_server(
         flag("endpoint-reconciler-type", "none"),
         flag("allow-privileged", "true"),
     ];
+    if options.pods {
+        // Nothing routes the addresses of Services: webhooks are dialled at the addresses of their pods.
+        args.push(flag("enable-aggregator-routing", "true"));
+    }
     args.extend(options.api_server_args.iter().map(OsString::from));
     args
 }
@@ -111,6 +116,16 @@ pub(super) fn controller_manager(
         flag("leader-elect", "false"),
         flag("secure-port", "0"),
         // As fast as it goes: the limits are made for large clusters.
+        flag("kube-api-qps", "1000"),
+        flag("kube-api-burst", "2000"),
+    ]
+}
+
+pub(super) fn scheduler(kubeconfig: &Path) -> Vec<OsString> {
+    vec![
+        flag("kubeconfig", kubeconfig),
+        flag("leader-elect", "false"),
+        flag("secure-port", "0"),
         flag("kube-api-qps", "1000"),
         flag("kube-api-burst", "2000"),
     ]

@@ -1,16 +1,21 @@
 //! A *plane*: one real Kubernetes control plane, as processes on the loopback interface.
+//!
+//! With [`PlaneOptions::with_pods`] pods can run on it (see [`kubelet`](crate::kubelet)): its API server then stands on a bridge of its own, which every pod is
+//! linked to. Nothing routes the addresses of Services.
 
 mod arguments;
 mod certs;
 mod kubeconfig;
+mod network;
 mod pair;
 mod port;
 mod process;
 
 use std::{
     fmt, fs,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,15 +26,16 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-pub(crate) use self::process::stands_still;
 pub use self::{
     certs::{Authority, Identity},
+    network::pods_can_run,
     pair::Pair,
 };
-use self::{
-    port::Port,
-    process::{Folder, Process},
+pub(crate) use self::{
+    network::{PodLink, PodNetwork},
+    process::{Folder, read_tail, spawn, stands_still},
 };
+use self::{port::Port, process::Process};
 use crate::{
     Error, Result,
     assets::{Assets, Program},
@@ -49,6 +55,8 @@ pub enum Component {
     ApiServer,
     /// The controllers of Kubernetes itself, the garbage collector among them.
     ControllerManager,
+    /// What finds a node for every pod.
+    Scheduler,
 }
 
 impl fmt::Display for Component {
@@ -57,6 +65,7 @@ impl fmt::Display for Component {
             Self::Etcd => "etcd",
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
         })
     }
 }
@@ -70,6 +79,9 @@ pub struct PlaneOptions {
     pub controller_manager: bool,
     /// The controllers of the controller manager, by the names of its `--controllers` flag.
     pub controllers: Vec<String>,
+    /// Whether pods can run: a network for them, the scheduler, and an API server that calls webhooks in pods. Needs what
+    /// [`pods_or_skip!`](crate::pods_or_skip) looks for.
+    pub pods: bool,
     /// More arguments for the API server.
     pub api_server_args: Vec<String>,
     /// More arguments for etcd.
@@ -91,6 +103,7 @@ impl Default for PlaneOptions {
             fsync: false,
             controller_manager: true,
             controllers: controllers.map(str::to_owned).to_vec(),
+            pods: false,
             api_server_args: Vec::new(),
             etcd_args: Vec::new(),
         }
@@ -102,6 +115,20 @@ impl PlaneOptions {
     pub fn bare() -> Self {
         Self { controller_manager: false, ..Self::default() }
     }
+
+    /// A plane on which Deployments become pods.
+    pub fn with_pods() -> Self {
+        let more = [
+            "clusterrole-aggregation-controller",
+            "deployment-controller",
+            "endpoints-controller",
+            "endpointslice-controller",
+            "replicaset-controller",
+        ];
+        let mut options = Self { pods: true, ..Self::default() };
+        options.controllers.extend(more.map(str::to_owned));
+        options
+    }
 }
 
 /// A running control plane. Its processes end and its folder goes when it is dropped, and also when the test process is
@@ -112,12 +139,15 @@ impl PlaneOptions {
 pub struct Plane {
     name: String,
     // Fields are dropped in this order: users of a component before the component, the folder last.
+    scheduler: Option<Process>,
     controller_manager: Option<Process>,
     api_server: Process,
     etcd: Process,
+    network: Option<Arc<PodNetwork>>,
+    address: SocketAddrV4,
     authority: Authority,
     admin: PathBuf,
-    api_port: Port,
+    _api_port: Port,
     etcd_port: Port,
     folder: Folder,
 }
@@ -126,19 +156,18 @@ impl Plane {
     /// Starts a plane and waits until it is ready. `name` stands in its kubeconfig and in errors.
     pub async fn start(assets: &Assets, name: &str, options: &PlaneOptions) -> Result<Self> {
         let plane = Self::start_without_controllers(assets, name, options).await?;
-        if let Some(controller_manager) = &plane.controller_manager {
-            controller_manager.start()?;
-        }
+        plane.start_controllers()?;
         Ok(plane)
     }
 
-    /// As [`start`](Self::start), but the controller manager waits for [`restart`](Self::restart).
+    /// As [`start`](Self::start), but controller manager and scheduler wait for
+    /// [`start_controllers`](Self::start_controllers).
     pub async fn start_without_controllers(
         assets: &Assets,
         name: &str,
         options: &PlaneOptions,
     ) -> Result<Self> {
-        let plane = Self::prepare(assets, name, options)?;
+        let plane = Self::prepare(assets, name, options).await?;
         plane.etcd.start()?;
         plane.await_etcd().await?;
         plane.api_server.start()?;
@@ -146,13 +175,21 @@ impl Plane {
         Ok(plane)
     }
 
-    /// Writes the plane's files; starts nothing.
-    fn prepare(assets: &Assets, name: &str, options: &PlaneOptions) -> Result<Self> {
+    /// Starts the controller manager and the scheduler, those of them that the plane has.
+    pub fn start_controllers(&self) -> Result<()> {
+        [&self.controller_manager, &self.scheduler].into_iter().flatten().try_for_each(Process::start)
+    }
+
+    /// Writes the plane's files and, where it has pods, makes their network; starts nothing.
+    async fn prepare(assets: &Assets, name: &str, options: &PlaneOptions) -> Result<Self> {
         let folder = Folder::new(name)?;
         let dir = folder.path();
+        let network = if options.pods { Some(Arc::new(PodNetwork::new().await?)) } else { None };
         let (api_port, etcd_port) = (Port::reserve()?, Port::reserve()?);
+        let host = network.as_ref().map_or(Ipv4Addr::LOCALHOST, |network| network.gateway());
+        let address = SocketAddrV4::new(host, api_port.number());
         let authority = Authority::new(&format!("{name}-ca"))?;
-        let server = format!("https://{}:{}", Ipv4Addr::LOCALHOST, api_port.number());
+        let server = format!("https://{address}");
         let user = |file: &str, user: &str, group: Option<&str>| -> Result<PathBuf> {
             let identity = authority.client(user, group)?;
             let text = kubeconfig::render(name, &server, authority.certificate(), user, &identity);
@@ -166,11 +203,11 @@ impl Plane {
             arguments::etcd(dir, etcd_port.number(), options),
             dir.join("etcd.log"),
         );
-        let files = arguments::ApiServerFiles::write(dir, &authority)?;
+        let files = arguments::ApiServerFiles::write(dir, &authority, host)?;
         let api_server = Process::new(
             "kube-apiserver",
             assets.program(Program::KubeApiserver)?,
-            arguments::api_server(dir, &files, api_port.number(), etcd_port.number(), options),
+            arguments::api_server(dir, &files, address, etcd_port.number(), options),
             dir.join("kube-apiserver.log"),
         );
         let controller_manager = if options.controller_manager {
@@ -184,14 +221,28 @@ impl Plane {
         } else {
             None
         };
+        let scheduler = if options.pods {
+            let kubeconfig = user("scheduler.kubeconfig", "system:kube-scheduler", None)?;
+            Some(Process::new(
+                "kube-scheduler",
+                assets.program(Program::KubeScheduler)?,
+                arguments::scheduler(&kubeconfig),
+                dir.join("kube-scheduler.log"),
+            ))
+        } else {
+            None
+        };
         Ok(Self {
             name: name.to_owned(),
+            scheduler,
             controller_manager,
             api_server,
             etcd,
+            network,
+            address,
             authority,
             admin,
-            api_port,
+            _api_port: api_port,
             etcd_port,
             folder,
         })
@@ -204,7 +255,7 @@ impl Plane {
 
     /// The API server's address.
     pub fn server(&self) -> String {
-        format!("https://{}:{}", Ipv4Addr::LOCALHOST, self.api_port.number())
+        format!("https://{}", self.address)
     }
 
     /// The plane's folder: logs, certificates, data.
@@ -282,7 +333,7 @@ impl Plane {
         match component {
             Component::Etcd => self.await_etcd().await,
             Component::ApiServer => self.await_api_server().await,
-            Component::ControllerManager => Ok(()),
+            Component::ControllerManager | Component::Scheduler => Ok(()),
         }
     }
 
@@ -307,18 +358,15 @@ impl Plane {
     /// Ends every component, puts a backup in the place of what the store has, and starts them again: whatever was written since
     /// the backup is forgotten.
     pub async fn restore(&self, backup: &Path) -> Result<()> {
-        for process in [self.controller_manager.as_ref(), Some(&self.api_server), Some(&self.etcd)] {
-            process.into_iter().for_each(Process::kill);
+        for process in self.processes() {
+            process.kill();
         }
         let store = self.store();
         fs::remove_dir_all(&store).map_err(Error::file(&store))?;
         copy_folder(backup, &store)?;
         self.restart(Component::Etcd).await?;
         self.restart(Component::ApiServer).await?;
-        match &self.controller_manager {
-            Some(_) => self.restart(Component::ControllerManager).await,
-            None => Ok(()),
-        }
+        self.start_controllers()
     }
 
     /// Where the store has its data.
@@ -328,18 +376,40 @@ impl Plane {
 
     /// The process ids of the components that run.
     pub fn pids(&self) -> Vec<u32> {
-        let processes = [Some(&self.etcd), Some(&self.api_server), self.controller_manager.as_ref()];
-        processes.into_iter().flatten().filter_map(Process::pid).collect()
+        self.processes().filter_map(Process::pid).collect()
+    }
+
+    /// Users of a component before the component.
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        let optional = [&self.scheduler, &self.controller_manager].into_iter().flatten();
+        optional.chain([&self.api_server, &self.etcd])
+    }
+
+    /// The network of its pods.
+    pub(crate) fn network(&self) -> Result<&Arc<PodNetwork>> {
+        self.network
+            .as_ref()
+            .ok_or_else(|| Error::NoComponent { plane: self.name.clone(), component: "network for pods" })
+    }
+
+    /// Where the API server listens.
+    pub(crate) fn address(&self) -> SocketAddrV4 {
+        self.address
     }
 
     fn process(&self, component: Component) -> Result<&Process> {
         match component {
             Component::Etcd => Ok(&self.etcd),
             Component::ApiServer => Ok(&self.api_server),
-            Component::ControllerManager => self.controller_manager.as_ref().ok_or_else(|| {
-                Error::NoComponent { plane: self.name.clone(), component: "controller manager" }
-            }),
+            Component::ControllerManager => {
+                self.optional(self.controller_manager.as_ref(), "controller manager")
+            }
+            Component::Scheduler => self.optional(self.scheduler.as_ref(), "scheduler"),
         }
+    }
+
+    fn optional<'a>(&self, process: Option<&'a Process>, component: &'static str) -> Result<&'a Process> {
+        process.ok_or_else(|| Error::NoComponent { plane: self.name.clone(), component })
     }
 
     async fn await_etcd(&self) -> Result<()> {

@@ -9,7 +9,7 @@
 //!   the test process ends.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::process::CommandExt,
@@ -42,7 +42,7 @@ pub(crate) fn stands_still(pid: u32) -> bool {
 type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
 
 /// Starts a process from the thread that never ends.
-fn spawn(command: Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     static KEEPER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
     let keeper = KEEPER.get_or_init(|| {
         let (orders, inbox) = mpsc::channel::<Order>();
@@ -162,7 +162,8 @@ impl Drop for Process {
     }
 }
 
-fn read_tail(path: &Path) -> io::Result<String> {
+/// The end of a log.
+pub(crate) fn read_tail(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
@@ -171,11 +172,40 @@ fn read_tail(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// A shell that does its work once its owner is gone, whatever way that ended: its script waits for the end of its standard
+/// input.
+#[derive(Debug)]
+pub(crate) struct Janitor(Child);
+
+impl Janitor {
+    /// Starts the shell. `script` begins with `cat >/dev/null`; `keeps` stays open as long as the shell lives.
+    pub(crate) fn start(script: &str, arg: &OsStr, keeps: Option<File>) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "janitor"])
+            .arg(arg)
+            .stdin(Stdio::piped())
+            .stdout(keeps.map_or_else(Stdio::null, Stdio::from))
+            .stderr(Stdio::null())
+            .process_group(0);
+        let child =
+            command.spawn().map_err(|source| Error::Spawn { program: PathBuf::from("sh"), source })?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().ok();
+    }
+}
+
 /// A folder that is removed when it is dropped, and also when the process that made it is killed.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    janitor: Option<Child>,
+    _janitor: Janitor,
 }
 
 impl Folder {
@@ -186,32 +216,14 @@ impl Folder {
             .prefix(&format!("pivot-testbed-{label}-"))
             .tempdir_in(&parent)
             .map_err(Error::file(parent))?;
-        let mut command = Command::new("sh");
         // `rm` fails while a dying program still writes into the folder.
         let script =
             "cat >/dev/null; n=0; until rm -rf -- \"$1\" || [ $n -gt 50 ]; do n=$((n+1)); sleep 0.1; done";
-        command
-            .args(["-c", script, "janitor"])
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        let janitor =
-            command.spawn().map_err(|source| Error::Spawn { program: PathBuf::from("sh"), source })?;
-        Ok(Self { path: folder.keep(), janitor: Some(janitor) })
+        let janitor = Janitor::start(script, folder.path().as_os_str(), None)?;
+        Ok(Self { path: folder.keep(), _janitor: janitor })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Some(mut janitor) = self.janitor.take() {
-            drop(janitor.stdin.take());
-            janitor.wait().ok();
-        }
     }
 }

@@ -120,7 +120,7 @@ impl Plan<'_> {
         let objects = Fixture::new(options.clone()).objects().len();
         let recording = if self.runners.contains(&Runner::BareLoop) {
             progress::line(format_args!("{objects} objects: recording the requests of pivotctl"));
-            Some(self.record(&options).await?)
+            Some(Box::pin(self.record(&options)).await?)
         } else {
             None
         };
