@@ -3,6 +3,7 @@
 //! - [`assets`]: the real programs and CRDs;
 //! - [`plane`]: etcd, kube-apiserver and kube-controller-manager as processes, alone or as a [`plane::Pair`];
 //! - [`kubelet`]: pods of a plane, as processes;
+//! - [`operators`]: the real managers, as such pods;
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
 //! - [`fake`]: an API server in memory, for tests with a paused clock;
@@ -30,6 +31,7 @@ pub mod garbage;
 pub mod inventory;
 pub mod kind;
 pub mod kubelet;
+pub mod operators;
 pub mod plane;
 pub mod providers;
 pub mod proxy;
