@@ -16,6 +16,8 @@ pub const SOURCE_VERSION: &str = "pivot.metal3.io/source-version";
 /// PivotedReady: the object is complete in the target (spec, links, status). Its value is the pivot's id.
 pub const PIVOTED_READY: &str = "pivot.metal3.io/pivoted-ready";
 
+/// On a Deployment: the pivot whose fence holds it. Whoever else is undone leaves it alone.
+pub const HELD_BY: &str = "pivot.metal3.io/held-by";
 /// On a Deployment: a pivot stopped it because another cluster acts now; its value is how many replicas it had.
 pub const REPLICAS: &str = "pivot.metal3.io/replicas";
 /// On such a Deployment: its leader leases, by name, with commas between them. Nobody holds them, so nothing else tells whose they are.

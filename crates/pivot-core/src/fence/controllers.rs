@@ -27,7 +27,8 @@ pub struct Controller {
     pub deployment: ObjectKey,
     /// `spec.replicas`; 1 where nothing is said.
     pub replicas: i64,
-    /// How many replicas it had before an earlier pivot stopped it; `None` where none did, or somebody started it since.
+    /// How many replicas it had before an earlier pivot stopped it; `None` where none did. It may have been started since, by somebody
+    /// or by a pivot that is being undone.
     pub asleep: Option<i64>,
     /// True where one of its pods was ready.
     pub ready: bool,
@@ -141,7 +142,7 @@ fn read(deployment: &Manifest) -> Option<Controller> {
     Some(Controller {
         deployment: deployment.key(),
         replicas,
-        asleep: before.filter(|before: &i64| replicas == 0 && *before > 0),
+        asleep: before.filter(|before: &i64| *before > 0),
         ready: deployment.pointer("/status/readyReplicas").and_then(Value::as_i64).unwrap_or(0) > 0,
         provider: provider.to_owned(),
         rescaler: Rescaler::of(deployment),
@@ -247,8 +248,9 @@ pub(super) mod tests {
         let leases = ["first", "second", "third"].map(|name| lease("a", name, ""));
         assert_eq!(shown(&deployments, &leases), ["a/m p first,third", "a/n p second", "a/o p "]);
         let found = controllers(&deployments, &leases);
-        // The last one was started by somebody.
-        assert_eq!(found.iter().map(|c| c.asleep).collect::<Vec<_>>(), [Some(2), Some(2), None]);
+        // The last one was started since.
+        let states: Vec<_> = found.iter().map(|c| (c.asleep, c.replicas)).collect();
+        assert_eq!(states, [(Some(2), 0), (Some(2), 0), (Some(2), 1)]);
     }
 
     #[test]

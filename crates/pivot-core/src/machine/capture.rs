@@ -144,14 +144,12 @@ impl Machine {
     /// The waves that take the managers of one side, wait until none of them can act, and start those that have to serve.
     pub(super) fn hold(&mut self, side: Side) -> Vec<Vec<Step>> {
         let taken = self.captures.select(side, |one| matches!(one.part, Part::Lent | Part::Stopped));
-        let stopped = self.captures.select(side, |one| one.part == Part::Stopped);
         let woken = self.captures.select(side, |one| matches!(one.part, Part::Woken { .. }));
         let hold = |&index: &usize| Step::Hold(side, index);
         let idle = |&index: &usize| Step::Idle(side, index, Stand::Held);
         vec![
             taken.iter().map(hold).collect(),
             taken.iter().map(idle).collect(),
-            stopped.iter().map(|&index| Step::Left(side, index)).collect(),
             woken.iter().map(hold).collect(),
             woken.iter().map(idle).collect(),
         ]
@@ -173,7 +171,6 @@ impl Machine {
         vec![
             down.iter().map(free).collect(),
             down.iter().map(|&index| Step::Idle(side, index, Stand::Ended(ending))).collect(),
-            down.iter().map(|&index| Step::Left(side, index)).collect(),
             others.iter().map(free).collect(),
         ]
     }
@@ -182,7 +179,7 @@ impl Machine {
     fn stand(&self, side: Side, index: usize, stand: Stand) -> Option<Value> {
         let captured = self.captures.get(side, index);
         match stand {
-            Stand::Held => captured.held(&self.options.pivot_id).map(|spec| json!({ "spec": spec })),
+            Stand::Held => captured.held(&self.options.pivot_id),
             Stand::Ended(ending) => captured.ended(ending),
         }
     }
@@ -197,12 +194,17 @@ impl Machine {
         Write { side, key, op: Op::Merge { patch, manager: OWN_MANAGER.to_owned() } }
     }
 
-    /// True where the object says in `spec` what a patch wants it to say.
+    /// True where the object says what a patch wants it to say.
     fn says(found: &Manifest, patch: &Value) -> bool {
-        patch["spec"].as_object().into_iter().flatten().all(|(name, value)| {
+        let spec = patch["spec"].as_object().into_iter().flatten().all(|(name, value)| {
             let now = found.pointer(&format!("/spec/{name}")).unwrap_or(&Value::Null);
             now == value || (value == "" && now.is_null())
-        })
+        });
+        let annotations = patch["metadata"]["annotations"].as_object();
+        spec && annotations
+            .into_iter()
+            .flatten()
+            .all(|(name, value)| found.annotation(name) == value.as_str())
     }
 
     pub(super) fn settle_hold(&mut self, side: Side, index: usize, tries: Tries, outcome: Outcome) {
@@ -279,11 +281,14 @@ impl Machine {
                 (is_seen && count("/status/availableReplicas") >= 1, format!("{key} to start"))
             }
         };
-        if rests {
-            return self.rests(side, index);
+        match (rests, wanted["spec"]["replicas"] == 0) {
+            (true, true) => self.push(Step::Left(side, index, stand)),
+            (true, false) => self.rests(side, index),
+            (false, _) => {
+                let wait = if sight.patience.is_zero() { POLL } else { std::mem::take(&mut sight.patience) };
+                self.wait_for(side, index, stand, what, wait);
+            }
         }
-        let wait = if sight.patience.is_zero() { POLL } else { std::mem::take(&mut sight.patience) };
-        self.wait_for(side, index, Step::Idle(side, index, stand), what, wait);
     }
 
     pub(super) fn look_at_pods(&self, side: Side, index: usize) -> Act {
@@ -292,7 +297,7 @@ impl Machine {
     }
 
     /// A pod that is on its way out no longer counts for its Deployment, and its processes still run.
-    pub(super) fn settle_left(&mut self, side: Side, index: usize, outcome: Outcome) {
+    pub(super) fn settle_left(&mut self, side: Side, index: usize, stand: Stand, outcome: Outcome) {
         let seen = match outcome {
             Outcome::Glance(seen) => seen,
             other => return self.refused("listing the pods of a manager", other),
@@ -306,11 +311,12 @@ impl Machine {
         if left == 0 {
             return self.rests(side, index);
         }
-        self.wait_for(side, index, Step::Left(side, index), format!("{left} pods of {key} to end"), POLL);
+        // With another look at the Deployment: somebody else may want it to run by now.
+        self.wait_for(side, index, stand, format!("{left} pods of {key} to end"), POLL);
     }
 
     /// The same look again, within the limit.
-    fn wait_for(&mut self, side: Side, index: usize, step: Step, what: String, wait: Duration) {
+    fn wait_for(&mut self, side: Side, index: usize, stand: Stand, what: String, wait: Duration) {
         let limit = self.options.wait;
         let sight = self.captures.sight(side, index);
         if sight.waited >= limit {
@@ -323,7 +329,7 @@ impl Machine {
             let objects = vec![self.captures.key(side, index).clone()];
             self.notices.push(Notice::Waiting { what, objects });
         }
-        self.push(step.delayed(wait));
+        self.push(Step::Idle(side, index, stand).delayed(wait));
     }
 
     /// It stands as it should: the next wait begins anew.
@@ -360,7 +366,7 @@ impl Machine {
     ) {
         let captured = self.captures.get(side, index);
         let Some((found, wanted)) = found.zip(captured.ended(ending)) else { return self.scripted() };
-        let expected = json!({"spec": captured.expected(&self.options.pivot_id)});
+        let expected = captured.expected(&self.options.pivot_id);
         if Self::says(found, &expected) {
             let sight = self.captures.sight(side, index);
             found.resource_version().clone_into(&mut sight.resource_version);

@@ -25,7 +25,7 @@ pub(super) enum Step {
     /// Does it stand as it should: can its former holder still act, is it stopped, does it serve?
     Idle(Side, usize, Stand),
     /// Are pods of it left?
-    Left(Side, usize),
+    Left(Side, usize, Stand),
     /// It is given back, or put to rest.
     Free(Side, usize, Ending),
     /// After the commit, in another run: what is in the target.
@@ -146,7 +146,7 @@ impl Machine {
             Step::Canary(side, onlooker) => Act::Canary { side: *side, onlooker: onlooker.clone() },
             Step::Hold(side, index) => Act::Write(self.manager_write(*side, *index, Stand::Held)),
             Step::Idle(side, index, _) => self.look_at_manager(*side, *index),
-            Step::Left(side, index) => self.look_at_pods(*side, *index),
+            Step::Left(side, index, _) => self.look_at_pods(*side, *index),
             Step::Free(side, index, ending) => {
                 Act::Write(self.manager_write(*side, *index, Stand::Ended(*ending)))
             }
@@ -190,7 +190,7 @@ impl Machine {
             | Step::Canary(side, _)
             | Step::Hold(side, _)
             | Step::Idle(side, ..)
-            | Step::Left(side, _)
+            | Step::Left(side, ..)
             | Step::Free(side, ..)
             | Step::ReadBack { side, .. } => *side,
             Step::Delayed(_, step) => self.side_of(step),
@@ -242,7 +242,7 @@ impl Machine {
             Step::Doc(_, doc) => self.doc_key(*doc),
             Step::Hold(side, index)
             | Step::Idle(side, index, _)
-            | Step::Left(side, index)
+            | Step::Left(side, index, _)
             | Step::Free(side, index, _) => self.captures.key(*side, *index).clone(),
             Step::Create(item)
             | Step::Replace(item)
@@ -322,7 +322,7 @@ impl Machine {
             Step::Canary(side, onlooker) => self.settle_canary(side, onlooker, outcome),
             Step::Hold(side, index) => self.settle_hold(side, index, tries, outcome),
             Step::Idle(side, index, stand) => self.settle_idle(side, index, stand, outcome),
-            Step::Left(side, index) => self.settle_left(side, index, outcome),
+            Step::Left(side, index, stand) => self.settle_left(side, index, stand, outcome),
             Step::Free(side, index, ending) => self.settle_free(side, index, ending, tries, outcome),
             Step::Rejoin => self.settle_rejoin(outcome),
             Step::Pause(key) => self.settle_pause(key, tries, outcome),

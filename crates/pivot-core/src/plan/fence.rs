@@ -94,7 +94,9 @@ impl PlanFence {
 
 fn treatment(side: Side, controller: &Controller) -> Treatment {
     match side {
-        _ if side == Side::Target && controller.asleep.is_some() => Treatment::Started,
+        _ if side == Side::Target && controller.asleep.is_some() && controller.replicas == 0 => {
+            Treatment::Started
+        }
         _ if controller.replicas == 0 => Treatment::Down,
         _ if controller.elects() => Treatment::LosesLease,
         Side::Source => Treatment::Stopped,

@@ -65,23 +65,30 @@ impl Captured {
         self.part == Part::Lent
     }
 
-    /// `spec` while the fence stands; `None` where the fence leaves it alone.
+    /// The patch that takes it; `None` where the fence leaves it alone.
     pub fn held(&self, pivot_id: &str) -> Option<Value> {
+        let by_us = |replicas: i64| {
+            let annotations = json!({marks::HELD_BY: pivot_id});
+            json!({"metadata": {"annotations": annotations}, "spec": {"replicas": replicas}})
+        };
         match self.part {
-            Part::Lent => Some(captured_spec(pivot_id)),
-            Part::Stopped => Some(json!({"replicas": 0})),
-            Part::Woken { replicas } => Some(json!({"replicas": replicas})),
+            Part::Lent => Some(json!({"spec": captured_spec(pivot_id)})),
+            Part::Stopped => Some(by_us(0)),
+            Part::Woken { replicas } => Some(by_us(replicas)),
             Part::Dismissed { .. } | Part::Started { .. } => None,
         }
     }
 
-    /// What `spec` has to say before it is brought to an end: what somebody else set meanwhile is left as it is (R5).
+    /// What it has to say before it is brought to an end: what somebody else set meanwhile is left as it is (R5), and so is what another
+    /// pivot holds.
     pub fn expected(&self, pivot_id: &str) -> Value {
-        self.held(pivot_id).unwrap_or_else(|| self.original.clone())
+        self.held(pivot_id).unwrap_or_else(|| json!({"spec": self.original}))
     }
 
     /// The patch that brings it to an end; `None` where nothing is to be done.
     pub fn ended(&self, ending: Ending) -> Option<Value> {
+        let let_go =
+            |spec: Value| Some(json!({"metadata": {"annotations": {marks::HELD_BY: null}}, "spec": spec}));
         match (&self.part, ending) {
             // Its former holder has left long since.
             (Part::Lent, _) => {
@@ -89,27 +96,27 @@ impl Captured {
                 spec["holderIdentity"] = "".into();
                 Some(json!({ "spec": spec }))
             }
-            (Part::Stopped | Part::Woken { .. }, Ending::Undone) => Some(json!({"spec": self.original})),
+            (Part::Stopped, Ending::Undone) => let_go(self.original.clone()),
+            // Whatever it was seen at: another pivot may have had it awake, and have been undone since.
+            (Part::Woken { .. }, Ending::Undone) => let_go(json!({"replicas": 0})),
             (Part::Dismissed { .. } | Part::Started { .. }, Ending::Undone) => None,
             (Part::Stopped, Ending::Done) => Some(self.asleep(&[])),
             (Part::Dismissed { leases }, Ending::Done) => Some(self.asleep(leases)),
-            (Part::Woken { replicas } | Part::Started { replicas }, Ending::Done) => Some(json!({
-                "metadata": {"annotations": {marks::REPLICAS: null, marks::LEASES: null}},
-                "spec": {"replicas": replicas},
-            })),
+            (Part::Woken { replicas } | Part::Started { replicas }, Ending::Done) => {
+                let annotations = json!({marks::HELD_BY: null, marks::REPLICAS: null, marks::LEASES: null});
+                Some(json!({"metadata": {"annotations": annotations}, "spec": {"replicas": replicas}}))
+            }
         }
     }
 
     /// Stopped, with what the pivot back has to know.
     fn asleep(&self, leases: &[String]) -> Value {
-        let leases = (!leases.is_empty()).then(|| leases.join(","));
-        json!({
-            "metadata": {"annotations": {
-                marks::REPLICAS: self.original["replicas"].to_string(),
-                marks::LEASES: leases,
-            }},
-            "spec": {"replicas": 0},
-        })
+        let annotations = json!({
+            marks::HELD_BY: null,
+            marks::REPLICAS: self.original["replicas"].to_string(),
+            marks::LEASES: (!leases.is_empty()).then(|| leases.join(",")),
+        });
+        json!({"metadata": {"annotations": annotations}, "spec": {"replicas": 0}})
     }
 }
 
@@ -123,14 +130,15 @@ mod tests {
         Captured { key, original: json!({"replicas": replicas}), part, rank: 0 }
     }
 
+    fn replicas(patch: Option<Value>) -> Option<Value> {
+        patch.map(|patch| patch["spec"]["replicas"].clone())
+    }
+
     #[test]
     fn an_undone_pivot_leaves_every_manager_as_it_was() {
         let undone = |captured: &Captured| captured.ended(Ending::Undone);
-        assert_eq!(undone(&deployment(2, Part::Stopped)), Some(json!({"spec": {"replicas": 2}})));
-        assert_eq!(
-            undone(&deployment(0, Part::Woken { replicas: 2 })),
-            Some(json!({"spec": {"replicas": 0}}))
-        );
+        assert_eq!(replicas(undone(&deployment(2, Part::Stopped))), Some(2.into()));
+        assert_eq!(replicas(undone(&deployment(0, Part::Woken { replicas: 2 }))), Some(0.into()));
         for untouched in [
             deployment(2, Part::Dismissed { leases: vec!["e".to_owned()] }),
             deployment(0, Part::Started { replicas: 2 }),
@@ -140,21 +148,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_says_by_whom() {
+        for part in [Part::Stopped, Part::Woken { replicas: 2 }] {
+            let held = deployment(2, part);
+            let holder = |patch: &Value| patch["metadata"]["annotations"]["pivot.metal3.io/held-by"].clone();
+            assert_eq!(holder(&held.expected("p")), "p");
+            for ending in [Ending::Undone, Ending::Done] {
+                let patch = held.ended(ending).unwrap();
+                assert!(patch["metadata"]["annotations"].as_object().unwrap().contains_key(marks::HELD_BY));
+                assert_eq!(holder(&patch), Value::Null);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_put_to_sleep_can_be_woken() {
         let done = |captured: &Captured| captured.ended(Ending::Done).unwrap();
         let dismissed =
             done(&deployment(2, Part::Dismissed { leases: vec!["e".to_owned(), "f".to_owned()] }));
-        assert_eq!(
-            dismissed,
-            json!({"metadata": {"annotations": {"pivot.metal3.io/replicas": "2", "pivot.metal3.io/leases": "e,f"}},
-                "spec": {"replicas": 0}})
-        );
+        let notes = &dismissed["metadata"]["annotations"];
+        assert_eq!((&notes[marks::REPLICAS], &notes[marks::LEASES]), (&"2".into(), &"e,f".into()));
+        assert_eq!(dismissed["spec"], json!({"replicas": 0}));
         let woken = done(&deployment(0, Part::Woken { replicas: 2 }));
-        assert_eq!(
-            woken,
-            json!({"metadata": {"annotations": {"pivot.metal3.io/replicas": null, "pivot.metal3.io/leases": null}},
-                "spec": {"replicas": 2}})
-        );
+        let notes = &woken["metadata"]["annotations"];
+        assert_eq!((&notes[marks::REPLICAS], &notes[marks::LEASES]), (&Value::Null, &Value::Null));
+        assert_eq!(woken["spec"], json!({"replicas": 2}));
         assert_eq!(done(&deployment(0, Part::Started { replicas: 2 })), woken);
     }
 }

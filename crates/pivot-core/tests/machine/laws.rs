@@ -61,7 +61,11 @@ fn may_open_source(hand: &Hand, clusters: &Clusters, what: &str) {
 /// where it does not come to act.
 fn gives_no_lease_to_the_living(hand: &Hand, clusters: &Clusters, write: &Write) {
     let Write { side, key, op } = write;
-    if !matches!(op, Op::Merge { patch, .. } if patch["spec"]["holderIdentity"] == "") {
+    // A guard that does not hold makes it a look.
+    let Op::Merge { patch, .. } = op else { return };
+    let live = clusters.server(*side).read(key);
+    let meets = live.is_some_and(|live| patch["metadata"]["resourceVersion"] == live.resource_version());
+    if !meets || patch["spec"]["holderIdentity"] != "" {
         return;
     }
     let committed = clusters.is_committed(&hand.id) && !clusters.dead.contains(&Side::Target);

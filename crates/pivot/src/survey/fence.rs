@@ -44,7 +44,7 @@ pub(super) async fn fence_facts(
             .map_err(fails("what its controllers act on"))?,
     };
     // One that an earlier pivot stopped in the target acts on nothing yet, whatever there is.
-    let is_asleep = |c: &Controller| side == Side::Target && c.asleep.is_some();
+    let is_asleep = |c: &Controller| side == Side::Target && c.asleep.is_some() && c.replicas == 0;
     let (stopped, running): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|c| is_asleep(c) || is_stopped(blueprint, side, &c.provider, &elsewhere));
     let needed: Vec<_> =
