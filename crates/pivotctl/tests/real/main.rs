@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
 mod imports;
+mod operators;
 mod refused;
 mod scene;
 mod stories;
