@@ -29,8 +29,17 @@ pub(crate) fn passing_trouble_changes_nothing() {
 
 #[test]
 pub(crate) fn it_is_moved_or_undone_whatever_people_do() {
-    let name = "ends::it_is_moved_or_undone_whatever_people_do";
-    let tally = random(name, CASES, (world(), setup(PATIENT), crowded()), |(world, setup, choices)| {
+    whatever_people_do("ends::it_is_moved_or_undone_whatever_people_do", CASES);
+}
+
+/// The same with other and more lives: some mistakes are met by few of them.
+#[cfg(feature = "defects")]
+pub(crate) fn it_is_moved_or_undone_whatever_many_people_do() {
+    whatever_people_do("ends::it_is_moved_or_undone_whatever_many_people_do", 8 * CASES);
+}
+
+fn whatever_people_do(name: &'static str, cases: u32) {
+    let tally = random(name, cases, (world(), setup(PATIENT), crowded()), |(world, setup, choices)| {
         let setup = Setup { on_failure: OnFailure::Rollback, retire: Retire::Delete, ..setup };
         let Some(mut run) = Run::new(&world, setup) else { return "cannot be moved".to_owned() };
         let end = run.drive(&choices);
@@ -49,7 +58,7 @@ pub(crate) fn it_is_moved_or_undone_whatever_people_do() {
         run.assert_ended(ending);
         format!("{ending:?}")
     });
-    tally.finish(CASES as usize);
+    tally.finish(cases as usize);
 }
 
 #[test]
