@@ -179,6 +179,7 @@ mod tests {
         √ Where the full fence is asked for, the clusters serve what it takes
         √ Where the full fence is asked for, the user may raise it
         √ Where the full fence is asked for, no other pivot's stands
+        √ Nothing starts the controllers again that the pivot stops
 
         objects
         -------
