@@ -8,6 +8,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod condition;
 pub mod content;
 pub mod digest;
 pub mod fence;

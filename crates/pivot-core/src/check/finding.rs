@@ -129,6 +129,10 @@ checks! {
     ProvisioningIncomplete = "provisioning-incomplete" in Steadiness;
     /// No host is in the middle of an operation.
     HostNotSteady = "host-not-steady" in Steadiness;
+    /// No Machines are being replaced, added or removed.
+    RolloutInProgress = "rollout-in-progress" in Steadiness;
+    /// Nothing is being remediated.
+    RemediationInProgress = "remediation-in-progress" in Steadiness;
     /// No object asks to be left where it is.
     MoveBlocked = "move-blocked" in Steadiness;
     /// The target serves every kind that moves.
@@ -145,6 +149,13 @@ checks! {
     NamespaceTerminating = "namespace-terminating" in Target;
     /// The quotas of the target's namespaces leave room.
     QuotaExceeded = "quota-exceeded" in Target;
+}
+
+impl CheckId {
+    /// True where what was found may end by itself, so that it pays to wait. A rollout, say, deletes Machines.
+    pub fn may_pass(self) -> bool {
+        self.category() == Category::Steadiness || self == Self::ObjectTerminating
+    }
 }
 
 impl fmt::Display for CheckId {

@@ -4,7 +4,9 @@ mod claims;
 mod clusters;
 mod fence;
 mod finding;
+mod host;
 mod objects;
+mod rollout;
 mod steadiness;
 mod target;
 

@@ -2,25 +2,26 @@
 
 use serde_json::Value;
 
-use super::{BLOCK_MOVE, CheckId, Finding};
+use super::{BLOCK_MOVE, CheckId, Finding, host, rollout};
+use crate::condition::Condition;
 use crate::inventory::Object;
 use crate::object::Manifest;
 use crate::pause::PauseField;
 use crate::plan::Blueprint;
 use crate::select::Action;
 
-/// `status.provisioning.state` of a host at rest (baremetal-operator; `ready` is the old name of `available`).
-const STEADY_STATES: [&str; 6] =
-    ["", "unmanaged", "available", "ready", "provisioned", "externally provisioned"];
-
 pub(super) fn check(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
     for (_, object) in blueprint.with(Action::Move) {
         match (object.key.kind.group.as_str(), object.key.kind.kind.as_str()) {
             ("cluster.x-k8s.io", "Cluster") => cluster(object, findings),
             ("cluster.x-k8s.io", "Machine") => machine(object, findings),
-            ("metal3.io", "BareMetalHost") => host(object, findings),
+            ("metal3.io", "BareMetalHost") => host::check(object, findings),
+            ("metal3.io", "HostFirmwareSettings" | "HostFirmwareComponents") => {
+                host::check_firmware(object, &blueprint.source.inventory, findings);
+            }
             _ => {}
         }
+        rollout::check(object, findings);
         paused(object, findings);
         if object.manifest.annotation(BLOCK_MOVE).is_some() {
             findings.push(Finding::warning(
@@ -37,19 +38,12 @@ fn is_true(manifest: &Manifest, pointer: &str) -> bool {
     manifest.pointer(pointer).and_then(Value::as_bool) == Some(true)
 }
 
-/// Status of a condition: contract v1beta2 keeps them in `status.conditions`, v1beta1 as well.
-fn condition(manifest: &Manifest, name: &str) -> Option<String> {
-    let conditions = manifest.pointer("/status/conditions")?.as_array()?;
-    let found = conditions.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(name))?;
-    found.get("status")?.as_str().map(str::to_owned)
-}
-
 fn incomplete(object: &Object, what: &str, findings: &mut Vec<Finding>) {
     findings.push(Finding::error(
         CheckId::ProvisioningIncomplete,
         Some(&object.key),
         what,
-        "wait until provisioning has finished, then plan again",
+        "wait until provisioning has finished; `pivotctl move --wait-steady=30m` does",
     ));
 }
 
@@ -60,7 +54,8 @@ fn cluster(object: &Object, findings: &mut Vec<Finding>) {
     {
         incomplete(object, "its infrastructure is still being provisioned", findings);
     }
-    if condition(manifest, "ControlPlaneInitialized").as_deref() != Some("True") {
+    if !Condition::find(manifest, "ControlPlaneInitialized").is_some_and(|initialized| initialized.is_true())
+    {
         incomplete(object, "its control plane is not initialized yet", findings);
     } else if manifest.pointer("/spec/controlPlaneRef").is_some()
         && !is_true(manifest, "/status/initialization/controlPlaneInitialized")
@@ -73,24 +68,6 @@ fn cluster(object: &Object, findings: &mut Vec<Finding>) {
 fn machine(object: &Object, findings: &mut Vec<Finding>) {
     if object.manifest.pointer("/status/nodeRef").is_none() {
         incomplete(object, "it has no node yet", findings);
-    }
-}
-
-fn host(object: &Object, findings: &mut Vec<Finding>) {
-    let text = |pointer: &str| object.manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let mut unsteady = |what: String, hint: &str| {
-        findings.push(Finding::error(CheckId::HostNotSteady, Some(&object.key), what, hint));
-    };
-    let state = text("/status/provisioning/state");
-    if !STEADY_STATES.contains(&state) {
-        unsteady(
-            format!("is in state `{state}`"),
-            "wait until the operation has ended; moving it now would break it",
-        );
-    }
-    let operational = text("/status/operationalStatus");
-    if matches!(operational, "servicing" | "delayed") {
-        unsteady(format!("its operational status is `{operational}`"), "wait until it is OK");
     }
 }
 

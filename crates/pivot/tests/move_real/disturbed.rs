@@ -49,7 +49,7 @@ async fn what_changes_in_the_source_during_stage_arrives_changed() {
             {
                 let patch = json!({"data": {"cni.yaml": "# a later version\n"}});
                 scene.patch(Gvk::CONFIG_MAP, "test1-cni-manifests", &patch).await;
-                let patch = json!({"spec": {"image": {"url": "http://172.22.0.1/images/later.raw"}}});
+                let patch = json!({"spec": {"description": "in another rack"}});
                 scene.patch(Gvk::BARE_METAL_HOST, "test1-node-1", &patch).await;
             }
         })
@@ -59,10 +59,35 @@ async fn what_changes_in_the_source_during_stage_arrives_changed() {
     let manifests = scene.in_target(Gvk::CONFIG_MAP, "test1-cni-manifests").await.unwrap();
     assert_eq!(manifests["data"]["cni.yaml"], "# a later version\n");
     let host = scene.in_target(Gvk::BARE_METAL_HOST, "test1-node-1").await.unwrap();
-    assert_eq!(host["spec"]["image"]["url"], "http://172.22.0.1/images/later.raw");
+    assert_eq!(host["spec"]["description"], "in another rack");
     let (source, target) = scene.dumps().await;
     assert_eq!(keys(&target), moving);
     assert_eq!(keys(&source), BTreeSet::new());
+}
+
+/// The gate holds behind the pause too: the operator would write another image as soon as the host is opened in the target.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_would_be_provisioned_anew_is_not_moved() {
+    let assets = assets_or_skip!();
+    let (scene, _) = loaded("unsteady", &assets).await;
+    let run = scene
+        .there()
+        .unfenced()
+        .run_with(async |notice| {
+            if begins(notice, Phase::Stage) {
+                let patch = json!({"spec": {"image": {"url": "http://172.22.0.1/images/later.raw"}}});
+                scene.patch(Gvk::BARE_METAL_HOST, "test1-node-1", &patch).await;
+            }
+        })
+        .await;
+    let (_, cause) = run.rolled_back();
+    assert!(cause.contains("test1-node-1") && cause.contains("`spec.image.url`"), "{cause}");
+    let (source, target) = scene.dumps().await;
+    assert_eq!(keys(&target), BTreeSet::new());
+    assert!(source.iter().all(|(_, object)| {
+        object["metadata"]["annotations"]["baremetalhost.metal3.io/paused"].is_null()
+            && object["spec"]["paused"] != true
+    }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,11 +35,13 @@ async fn what_no_controller_has_seen_yet_is_news_in_the_target_too() {
     let assets = assets_or_skip!();
     let scene = Scene::new(&assets, "behind").await;
     scene.load(&Fixture::new(FixtureOptions::small().in_namespace(&scene.namespace))).await;
-    let scaled = scene.patch(Gvk::MACHINE_DEPLOYMENT, "test1-md-0", &json!({"spec": {"replicas": 2}})).await;
+    // What makes Machines would not be moved before its controller has seen it.
+    let patch = json!({"spec": {"deletion": {"nodeDrainTimeoutSeconds": 10}}});
+    let changed = scene.patch(Gvk::MACHINE, "test1-md-0-0000", &patch).await;
     let observed = |object: &Value| object["status"]["observedGeneration"].as_i64().unwrap_or_default();
-    assert!(observed(&scaled) < scaled["metadata"]["generation"].as_i64().unwrap());
+    assert!(observed(&changed) < changed["metadata"]["generation"].as_i64().unwrap());
     scene.there().run().await.done();
-    let moved = scene.in_target(Gvk::MACHINE_DEPLOYMENT, "test1-md-0").await.unwrap();
+    let moved = scene.in_target(Gvk::MACHINE, "test1-md-0-0000").await.unwrap();
     assert!(observed(&moved) < moved["metadata"]["generation"].as_i64().unwrap());
     let seen = scene.in_target(Gvk::MACHINE_SET, "test1-md-0-7b9f4").await.unwrap();
     assert_eq!(Some(observed(&seen)), seen["metadata"]["generation"].as_i64());

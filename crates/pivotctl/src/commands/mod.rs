@@ -19,6 +19,7 @@ mod saved_plan;
 mod session;
 mod standing;
 pub(crate) mod status;
+mod steady;
 pub(crate) mod util;
 pub(crate) mod verify;
 pub(crate) mod version;

@@ -1,16 +1,16 @@
 //! `move`: the pivot.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use pivot::run::{OnFailure, Retire};
-use pivot::survey::survey;
 use pivot_core::plan::PlanReport;
 use pivot_core::select::Request;
-use tokio::time::Instant;
 
 use super::carry_out::{self, Surveyed};
 use super::next::NextCommand;
+use super::steady::{self, Looked};
 use super::{Session, Verb, directory, refuse, saved_plan};
 use crate::args::{FenceArgs, SelectionArgs, WaitLimit};
 use crate::error::CommandError;
@@ -54,6 +54,10 @@ pub(crate) struct MoveArgs {
     /// Longest wait for controllers, each time
     #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(super::session::DEFAULT_WAIT))]
     pub(super) wait: WaitLimit,
+
+    /// Longest wait until every host, Machine and Cluster stands still, before anything is written
+    #[arg(long, value_name = "DURATION")]
+    pub(super) wait_steady: Option<WaitLimit>,
 
     /// Write the objects into this folder instead of a cluster
     #[arg(long, value_name = "DIR")]
@@ -143,6 +147,10 @@ impl MoveArgs {
             .into_iter()
             .filter(|(.., given)| *given)
             .fold(next, |next, (flag, value, _)| next.with(flag, value));
+        let next = match self.wait_steady {
+            Some(limit) => next.with("--wait-steady", &limit.to_string()),
+            None => next,
+        };
         if self.no_pre_copy { next.flag("--no-pre-copy") } else { next }
     }
 }
@@ -173,9 +181,9 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
     if let Some(saved) = &saved {
         adopt_selection(&mut options.request, saved, session, &args.selection);
     }
-    let began = Instant::now();
-    let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
-    let took = began.elapsed();
+    let limit = args.wait_steady.map_or(Duration::ZERO, |limit| limit.0);
+    let looked = Box::pin(steady::look(session, &source, target.as_ref(), &options, limit)).await?;
+    let Looked { survey, took } = looked;
     if let Some(saved) = &saved {
         saved_plan::refuse_stale(saved, survey.report())?;
     }
@@ -205,6 +213,7 @@ fn check_flags(session: &Session, args: &MoveArgs) -> Result<(), CommandError> {
         ("--to-directory", args.to_directory.is_some(), "--from-directory", args.from_directory.is_some()),
         ("--from-directory", args.from_directory.is_some(), "--kubeconfig", from_cluster),
         ("--plan", args.plan.is_some(), "--to-directory or --from-directory", directories),
+        ("--wait-steady", args.wait_steady.is_some(), "--to-directory or --from-directory", directories),
     ] {
         if with_one && with_other {
             return Err(CommandError::flags_conflict(one, other));

@@ -198,6 +198,8 @@ mod tests {
         √ Clusters that are paused already stay paused after the pivot
         √ Clusters and Machines have finished provisioning
         √ No host is in the middle of an operation
+        √ No Machines are being replaced, added or removed
+        √ Nothing is being remediated
         √ No object asks to be left where it is
 
         target

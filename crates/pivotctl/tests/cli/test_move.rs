@@ -24,6 +24,8 @@ fn help() {
                                        rollback] [possible values: rollback, suspend]
           --no-pre-copy                Stage nothing while the source still acts
           --wait <DURATION>            Longest wait for controllers, each time [default: 10m]
+          --wait-steady <DURATION>     Longest wait until every host, Machine and Cluster stands still,
+                                       before anything is written
           --to-directory <DIR>         Write the objects into this folder instead of a cluster
           --from-directory <DIR>       Take the objects from this folder instead of a cluster
       -o, --output <FORMAT>            How to tell what happens [default: text] [possible values: text,
@@ -64,6 +66,11 @@ fn flags_that_exclude_each_other() {
         (&["move", "--to-directory", "d", "--from-directory", "d"], "--to-directory", "--from-directory"),
         (&["--kubeconfig", "k", "move", "--from-directory", "d"], "--from-directory", "--kubeconfig"),
         (&["move", "--plan", "p", "--to-directory", "d"], "--plan", "--to-directory or --from-directory"),
+        (
+            &["move", "--wait-steady", "1m", "--from-directory", "d"],
+            "--wait-steady",
+            "--to-directory or --from-directory",
+        ),
     ] {
         let outcome = environment.run(args);
         assert_eq!(outcome.code, Some(2), "{args:?} {outcome}");

@@ -6,4 +6,5 @@ mod imports;
 mod operators;
 mod refused;
 mod scene;
+mod steady;
 mod stories;

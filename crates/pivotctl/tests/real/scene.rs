@@ -105,6 +105,14 @@ impl Scene {
         halted
     }
 
+    /// Begins a verb from source to target that nothing holds.
+    pub(crate) fn begun(&self, args: &[&str]) -> Halted {
+        let mut command = self.command(&[args, &self.sides()].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Halted { child, stderr, halt: None }
+    }
+
     /// Begins a pivot that stands still with its source prepared, before the decision reaches the target.
     pub(crate) async fn halted_in_doubt(&self, args: &[&str]) -> Halted {
         let records = || Target::writes().kind("ConfigMap").namespace(RECORDS).name("pivot-*");

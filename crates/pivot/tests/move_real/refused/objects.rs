@@ -60,6 +60,44 @@ async fn a_host_in_the_middle_of_something() {
     }
 }
 
+#[tokio::test]
+async fn machines_that_are_being_replaced_or_remediated() {
+    let assets = assets_or_skip!();
+    let scene = Scene::new(&assets, "rollout").await;
+    scene.load(&Fixture::new(FixtureOptions::small().in_namespace(&scene.namespace))).await;
+    let condition = |name: &str, status: &str| json!({"type": name, "status": status, "reason": "Test", "message": "", "lastTransitionTime": "2026-11-21T10:00:00Z"});
+    let counts = |up_to_date: i64| json!({"upToDateReplicas": up_to_date});
+    let conditions = |name: &str, status: &str| json!({"conditions": [condition(name, status)]});
+    let cases = [
+        (Gvk::MACHINE_DEPLOYMENT, "test1-md-0", counts(0), CheckId::RolloutInProgress),
+        (Gvk::KUBEADM_CONTROL_PLANE, "test1-control-plane", counts(0), CheckId::RolloutInProgress),
+        (
+            Gvk::KUBEADM_CONTROL_PLANE,
+            "test1-control-plane",
+            conditions("RollingOut", "True"),
+            CheckId::RolloutInProgress,
+        ),
+        (
+            Gvk::MACHINE,
+            "test1-md-0-0000",
+            conditions("OwnerRemediated", "False"),
+            CheckId::RemediationInProgress,
+        ),
+    ];
+    for (gvk, name, change, id) in cases {
+        let object = scene.in_source(gvk, name).await.unwrap();
+        let mut status = object["status"].clone();
+        status.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let changed = scene.source.put_status(&object, status, "manager").await.unwrap();
+        let findings = scene.refused(id).await;
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].object.as_ref().unwrap().name, name);
+        assert!(findings[0].hint.contains("--wait-steady"), "{}", findings[0].hint);
+        scene.source.put_status(&changed, object["status"].clone(), "manager").await.unwrap();
+    }
+    assert_eq!(scene.there().survey().await.report().errors().next(), None);
+}
+
 /// The garbage collector of the source would delete it with its owner, and nobody would have it.
 #[tokio::test]
 async fn a_dependent_of_a_kind_that_takes_no_part() {
