@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod check;
 pub mod condition;
 pub mod content;
+pub mod describe;
 pub mod digest;
 pub mod fence;
 pub mod graph;

@@ -7,6 +7,7 @@
 
 pub mod cluster;
 pub mod coordinator;
+pub mod describe;
 pub mod directory;
 mod engine;
 pub mod event;

@@ -4,7 +4,9 @@ mod recover;
 
 use std::path::Path;
 
+use pivot::cluster::discovery::DiscoveryError;
 use pivot::cluster::{ConnectError, Failure, KubeconfigError};
+use pivot::describe::DescribeError;
 use pivot::directory::DirectoryError;
 use pivot::survey::SurveyError;
 use pivot_core::link::LinkRulesError;
@@ -178,6 +180,29 @@ fn of_failure(failure: &Failure) -> (&'static str, &'static str) {
                 "look at the server's message, correct its cause, then run the command again",
             ),
         },
+    }
+}
+
+impl From<DescribeError> for CommandError {
+    fn from(error: DescribeError) -> Self {
+        let message = error.to_string();
+        match error {
+            DescribeError::Discovery { error: DiscoveryError { source, .. }, .. }
+            | DescribeError::List { error: source, .. } => {
+                let (id, hint) = of_failure(&source);
+                Self::failed(id, message).hinted(hint)
+            }
+            DescribeError::NoSuchCluster { there, .. } if there.is_empty() => {
+                Self::failed("no-such-cluster", format!("{message}, nor any other"))
+                    .hinted("check --kubeconfig-context and --namespace; -A looks everywhere")
+            }
+            DescribeError::NoSuchCluster { there, .. } => Self::failed("no-such-cluster", message)
+                .with_details(there)
+                .hinted("name one of these, or another namespace with --namespace"),
+            DescribeError::Several { .. } => {
+                Self::usage("several-clusters", message).hinted("choose one of them with --namespace")
+            }
+        }
     }
 }
 

@@ -85,6 +85,7 @@ async fn on_clusters(session: &Session, command: &Command) -> Result<Exit, Comma
         Command::Finalize(args) => commands::finalize::run(session, args).await,
         Command::History(args) => commands::history::run(session, args).await,
         Command::Whoami(args) => commands::whoami::run(session, args).await,
+        Command::Describe(args) => commands::describe::run(session, args).await,
         Command::Version(args) => commands::version::run(session, args),
         Command::Completion(args) => commands::completion::run(session, args),
         Command::Util(args) => commands::util::run(session, args),

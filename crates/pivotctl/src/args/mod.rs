@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Finalize(commands::finalize::FinalizeArgs),
     History(commands::history::HistoryArgs),
     Whoami(commands::whoami::WhoamiArgs),
+    Describe(commands::describe::DescribeArgs),
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     #[command(hide = true)]

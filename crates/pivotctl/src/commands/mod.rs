@@ -3,6 +3,7 @@
 mod carry_out;
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod describe;
 mod directory;
 mod ending;
 pub(crate) mod finalize;

@@ -231,14 +231,19 @@ impl Session {
     }
 
     fn request(&self, default: &str, selection: &SelectionArgs) -> Request {
-        let namespaces = if self.global.all_namespaces {
+        let clusters = selection.filter_cluster.iter().cloned().collect();
+        Request { namespaces: self.namespaces(default), clusters }
+    }
+
+    /// The selected namespaces; `None` for all.
+    pub(super) fn namespaces(&self, default: &str) -> Option<BTreeSet<String>> {
+        if self.global.all_namespaces {
             None
         } else if self.global.namespaces.is_empty() {
             Some(BTreeSet::from([default.to_owned()]))
         } else {
             Some(self.global.namespaces.iter().cloned().collect())
-        };
-        Request { namespaces, clusters: selection.filter_cluster.iter().cloned().collect() }
+        }
     }
 
     fn source_config(&self) -> ClusterConfig {

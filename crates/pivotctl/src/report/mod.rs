@@ -5,6 +5,7 @@ pub(crate) mod amount;
 pub(crate) mod append;
 pub(crate) mod check;
 pub(crate) mod data;
+pub(crate) mod describe;
 pub(crate) mod finding;
 pub(crate) mod graph;
 pub(crate) mod group;

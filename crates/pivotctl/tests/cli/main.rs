@@ -4,6 +4,7 @@ mod environment;
 mod test_check;
 mod test_color;
 mod test_completion;
+mod test_describe;
 mod test_error_pages;
 mod test_global;
 mod test_kubeconfig;

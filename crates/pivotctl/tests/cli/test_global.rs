@@ -20,6 +20,7 @@ fn help() {
       finalize    Remove what a finished pivot left in the source, and close its records
       history     List the pivots that one or both clusters remember, without changing anything
       whoami      Tell what a cluster is: active, part of a pivot, or retired, without changing anything
+      describe    Show what something consists of and how it is, without changing anything
       version     Print the version of the program and of the formats it reads and writes
       completion  Print a script that completes the command line in a shell
       help        Print this message or the help of the given subcommand(s)
