@@ -201,6 +201,12 @@ impl Error {
         }
     }
 
+    /// True if a `ValidatingAdmissionPolicy` denied the request.
+    pub fn is_denied_by_policy(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(s)
+            if s.code == 403 && s.message.contains("ValidatingAdmissionPolicy")))
+    }
+
     /// True if the object already exists.
     pub fn is_already_exists(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(s) if s.is_already_exists()))
