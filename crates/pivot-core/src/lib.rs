@@ -26,3 +26,4 @@ pub mod record;
 pub mod rewrite;
 pub mod schema;
 pub mod select;
+pub mod settled;

@@ -13,6 +13,8 @@ pub const SOURCE_UID: &str = "pivot.metal3.io/source-uid";
 /// Provenance: what the object was in the source when it was staged. Its revision; a digest of a kind that we pause, which makes
 /// revisions too.
 pub const SOURCE_VERSION: &str = "pivot.metal3.io/source-version";
+/// On a host: `status.provisioning.state` in the snapshot, so that whether it left its state can be told when the source is gone.
+pub const ARRIVED_AS: &str = "pivot.metal3.io/arrived-as";
 /// PivotedReady: the object is complete in the target (spec, links, status). Its value is the pivot's id.
 pub const PIVOTED_READY: &str = "pivot.metal3.io/pivoted-ready";
 

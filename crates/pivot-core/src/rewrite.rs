@@ -48,10 +48,22 @@ impl Staging<'_> {
         annotations[marks::PIVOT_ID] = self.pivot_id.into();
         annotations[marks::SOURCE_UID] = self.source.uid().0.into();
         annotations[marks::SOURCE_VERSION] = version.into();
+        if let Some(state) = self.state_of_host() {
+            annotations[marks::ARRIVED_AS] = state.into();
+        }
         if sealed {
             annotations[marks::PIVOTED_READY] = self.pivot_id.into();
         }
         body
+    }
+
+    /// What a host is doing. One that no operator has seen is in no state that it could leave.
+    fn state_of_host(&self) -> Option<&str> {
+        if !self.source.group_kind().is("metal3.io", "BareMetalHost") {
+            return None;
+        }
+        let state = self.source.pointer("/status/provisioning/state")?.as_str()?;
+        (!state.is_empty()).then_some(state)
     }
 
     /// Owner references with the target's uids. An owner that is not staged is left out: the garbage collector would take its
@@ -211,6 +223,26 @@ mod tests {
                 "spec": {"online": true},
             })
         );
+    }
+
+    #[test]
+    fn a_host_says_in_which_state_it_was() {
+        let (owners, deferred) = (HashMap::new(), BTreeSet::new());
+        let arrived_as = |kind: &str, status: Value| {
+            let mut value = object().into_value();
+            // That of an earlier pivot is no part of what moves.
+            value["metadata"]["annotations"][marks::ARRIVED_AS] = "older".into();
+            (value["kind"], value["status"]) = (kind.into(), status);
+            let source = Manifest::new(value);
+            let body = staging(&source, &owners, &deferred).create_body("9", false);
+            body["metadata"]["annotations"][marks::ARRIVED_AS].clone()
+        };
+        let state = |state: Value| json!({"provisioning": {"state": state}});
+        assert_eq!(arrived_as("BareMetalHost", state("provisioned".into())), "provisioned");
+        assert_eq!(arrived_as("HardwareData", state("provisioned".into())), Value::Null);
+        for none in [Value::Null, json!({}), state("".into()), state(3.into())] {
+            assert_eq!(arrived_as("BareMetalHost", none.clone()), Value::Null, "{none}");
+        }
     }
 
     #[test]

@@ -40,6 +40,11 @@ pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
     findings.extend(host.agent());
 }
 
+/// What a host is in error about, in words.
+pub(crate) fn in_error(host: &Object) -> Option<String> {
+    Host(host).error().map(|reason| reason.what)
+}
+
 /// Firmware that is to be changed. The operator does it to a host that is free, and where it takes the change for valid; elsewhere the change
 /// waits, in the target as well. Components are called changed also where the operator has only read other versions: without a wish nothing is
 /// to be done.

@@ -11,6 +11,8 @@ mod steadiness;
 mod target;
 
 pub use finding::{Category, CheckId, Finding, Severity};
+pub(crate) use host::in_error;
+pub(crate) use rollout::under_way;
 pub(crate) use target::cannot_stay;
 
 use crate::machine::Side;

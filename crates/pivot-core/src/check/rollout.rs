@@ -15,6 +15,13 @@ const REMEDIATING: &str = "controlplane.cluster.x-k8s.io/remediation-in-progress
 const WAIT: &str = "wait until it has ended; `pivotctl move --wait-steady=30m` does";
 
 pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
+    for (id, what) in under_way(object) {
+        findings.push(Finding::error(id, Some(&object.key), what, WAIT));
+    }
+}
+
+/// What happens to the Machines of an object, or to the object itself.
+pub(crate) fn under_way(object: &Object) -> impl Iterator<Item = (CheckId, String)> {
     let machines = Machines(object);
     let (rollout, remediation) = match (object.key.kind.group.as_str(), object.key.kind.kind.as_str()) {
         ("cluster.x-k8s.io", "Cluster") => (machines.topology(), None),
@@ -32,11 +39,10 @@ pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
         ("infrastructure.cluster.x-k8s.io", "Metal3Remediation") => {
             (None, Some("is a remediation under way, which goes on whatever is paused".to_owned()))
         }
-        _ => return,
+        _ => (None, None),
     };
-    for (id, what) in [(CheckId::RolloutInProgress, rollout), (CheckId::RemediationInProgress, remediation)] {
-        findings.extend(what.map(|what| Finding::error(id, Some(&object.key), what, WAIT)));
-    }
+    let found = [(CheckId::RolloutInProgress, rollout), (CheckId::RemediationInProgress, remediation)];
+    found.into_iter().filter_map(|(id, what)| Some((id, what?)))
 }
 
 /// Machines, or what makes them.
