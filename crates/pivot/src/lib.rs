@@ -17,6 +17,7 @@ pub mod memory;
 pub mod records;
 pub mod recover;
 pub mod run;
+pub mod settled;
 pub mod status;
 pub mod survey;
 pub mod verify;

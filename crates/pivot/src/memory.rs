@@ -125,6 +125,16 @@ impl LastPivot {
     pub fn id(&self) -> &str {
         &self.record().id
     }
+
+    /// What the record of the cluster that it leads from, or to, says.
+    pub fn record_of(&self, side: Side) -> Option<&PivotRecord> {
+        [&self.source, &self.target].into_iter().flatten().find(|record| record.side == side)
+    }
+
+    /// Which side acts, with the target being the cluster that it leads to.
+    pub fn acting_along(&self) -> Acting {
+        if self.backwards { self.acting.swapped() } else { self.acting }
+    }
 }
 
 /// Reads what both sides remember, each for at most `patience` where it does not answer.

@@ -1,6 +1,6 @@
 //! Comparing both sides at any time, read-only.
 //!
-//! What the source still holds is compared with the target; what a pivot put into the target is looked at by itself: is it complete,
+//! What the source still holds is compared with the target; what a pivot put into the target is looked at by itself: has it settled,
 //! and do its owners live?
 
 use std::collections::BTreeSet;
@@ -12,11 +12,14 @@ use pivot_core::link::Links;
 use pivot_core::marks;
 use pivot_core::object::{Manifest, ObjectKey};
 use pivot_core::pause::PauseField;
+use pivot_core::record::outlook::Acting;
+use pivot_core::settled::Settlement;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::memory::remember;
+use crate::settled::View;
 use crate::status::{IsDead, StatusReport};
 use crate::survey::{Look, Options, SurveyError};
 
@@ -38,6 +41,15 @@ pub struct VerifyReport {
     pub compared: usize,
     /// What differs; empty for equal sides.
     pub differences: Vec<Difference>,
+    /// How far what pivots brought has settled in the target.
+    pub settlement: Settlement,
+}
+
+impl VerifyReport {
+    /// True where nothing differs, and everything that was brought has settled.
+    pub fn is_well(&self) -> bool {
+        self.differences.is_empty() && self.settlement.unsettled.is_empty()
+    }
 }
 
 /// Compares, and tells from the same look at both sides which of them acts. Pause values do not count: they are what tells the
@@ -50,10 +62,24 @@ pub async fn verify(
     let remember = async { Ok(remember(Some(source), Some(target), Duration::ZERO).await) };
     let (look, memory) = futures::try_join!(Look::at(source, Some(target), options), remember)?;
     let status = StatusReport::of(&memory, Some(&look), IsDead(&|_| false));
-    Ok((compare_sides(&look, options), status))
+    let last = memory.last_pivot();
+    // A pivot from the named target to the named source stops nobody in the latter.
+    let forward = last.as_ref().filter(|last| !last.backwards);
+    let view = View {
+        from: Some((source, &look.survey.source)),
+        to: target,
+        there: &look.there,
+        last: forward,
+        only: None,
+        acts: status.active == Some(Acting::Target),
+    };
+    let settlement = view.settlement().await?;
+    let (compared, differences) = compare_sides(&look, options);
+    Ok((VerifyReport { compared, differences, settlement }, status))
 }
 
-fn compare_sides(look: &Look, options: &Options) -> VerifyReport {
+/// The number of objects that were looked at, and what differs.
+fn compare_sides(look: &Look, options: &Options) -> (usize, Vec<Difference>) {
     let Look { survey, there } = look;
     let mut differences = Vec::new();
     let mut seen = BTreeSet::new();
@@ -66,11 +92,10 @@ fn compare_sides(look: &Look, options: &Options) -> VerifyReport {
     }
     let links = Links::resolve(&options.rules, there);
     for (id, object) in there.iter() {
-        let Some(pivot) = object.manifest.annotation(marks::PIVOT_ID) else { continue };
-        seen.insert(object.key.clone());
-        if !marks::is_ready(&object.manifest, pivot) {
-            differences.push(whole(&object.key, &format!("not completed by pivot {pivot}")));
+        if object.manifest.annotation(marks::PIVOT_ID).is_none() {
+            continue;
         }
+        seen.insert(object.key.clone());
         let lost = links.unresolved.iter().filter(|u| u.from == id && u.owner.is_some());
         differences.extend(lost.map(|u| Difference {
             object: object.key.clone(),
@@ -79,7 +104,7 @@ fn compare_sides(look: &Look, options: &Options) -> VerifyReport {
         }));
     }
     differences.sort_by(|a, b| (&a.object, &a.path).cmp(&(&b.object, &b.path)));
-    VerifyReport { compared: seen.len(), differences }
+    (seen.len(), differences)
 }
 
 fn whole(key: &ObjectKey, what: &str) -> Difference {

@@ -82,7 +82,7 @@ async fn fences(cluster: &Cluster) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// The controllers with their leases, and what must be granted to see all of them.
-async fn controllers(cluster: &Cluster) -> Result<(Vec<Controller>, Vec<Permission>), Failure> {
+pub(crate) async fn controllers(cluster: &Cluster) -> Result<(Vec<Controller>, Vec<Permission>), Failure> {
     let (deployments, mut denied) = list_or_denied(cluster, "apps", "Deployment", None).await?;
     let managers = fence::controllers(&deployments, &[]);
     let namespaces: BTreeSet<&str> =

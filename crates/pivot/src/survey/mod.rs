@@ -31,6 +31,7 @@ use crate::cluster::{Cluster, Failure};
 use self::access::denied;
 use self::claim::claim;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
+pub(crate) use self::fence::controllers;
 use self::fence::fence_facts;
 pub(crate) use self::look::Look;
 pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
@@ -207,7 +208,11 @@ pub(crate) async fn list_source(
     })
 }
 
-fn read_error(side: Side, cluster: &Cluster, what: &'static str) -> impl FnOnce(Failure) -> SurveyError {
+pub(crate) fn read_error(
+    side: Side,
+    cluster: &Cluster,
+    what: &'static str,
+) -> impl FnOnce(Failure) -> SurveyError {
     let name = cluster.name().to_owned();
     move |error| SurveyError::Read { side, name, what, error }
 }

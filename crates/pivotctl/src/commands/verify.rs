@@ -9,9 +9,11 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, verify};
 
-/// Compare the objects on both sides, without changing anything
+/// Compare both sides and tell what has not settled, without changing anything
 ///
-/// The exit code is 0 where they are equal, 2 where they differ, and 1 where they could not be compared.
+/// Settled is what a pivot brought once it is complete and unpaused, hosts are in the state in which they arrived, the controllers of the
+/// target run, lead and have taken it up, those of the source stand still, and no Machine is replaced or remediated. The exit code is 0
+/// where nothing differs and everything has settled, 2 where something differs or has not, and 1 where the sides could not be compared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
     /// How to print the differences
@@ -36,5 +38,5 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Result<Exit, Co
         Output::Yaml => data::yaml(&report),
     })?;
     session.printer.note(standing::last_line(session, &status));
-    Ok(if report.differences.is_empty() { Exit::Done } else { Exit::Differs })
+    Ok(if report.is_well() { Exit::Done } else { Exit::Differs })
 }

@@ -13,7 +13,7 @@ fn help() {
       check       Check whether a pivot could begin, without changing anything
       plan        Show what a pivot would move, copy, keep and skip, and why, without changing anything
       move        Move everything that is to move from the source to the target, all or none
-      verify      Compare the objects on both sides, without changing anything
+      verify      Compare both sides and tell what has not settled, without changing anything
       status      Tell which side is active and where a pivot stands, without changing anything
       resume      Finish a pivot that was interrupted, by what both clusters remember of it
       rollback    Undo a pivot that is not decided yet, by what both clusters remember of it
