@@ -1,6 +1,7 @@
 //! Errors at the edge: a stable id, what happened, what to do, and the exit code.
 
 mod recover;
+mod wait;
 
 use std::path::Path;
 

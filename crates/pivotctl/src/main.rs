@@ -84,6 +84,7 @@ async fn on_clusters(session: &Session, command: &Command) -> Result<Exit, Comma
         Command::Rollback(args) => commands::rollback::run(session, args).await,
         Command::Finalize(args) => commands::finalize::run(session, args).await,
         Command::History(args) => commands::history::run(session, args).await,
+        Command::Wait(args) => commands::wait::run(session, args).await,
         Command::Whoami(args) => commands::whoami::run(session, args).await,
         Command::Describe(args) => commands::describe::run(session, args).await,
         Command::Version(args) => commands::version::run(session, args),

@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Move(commands::r#move::MoveArgs),
     Verify(commands::verify::VerifyArgs),
     Status(commands::status::StatusArgs),
+    Wait(commands::wait::WaitArgs),
     Resume(commands::resume::ResumeArgs),
     Rollback(commands::rollback::RollbackArgs),
     Finalize(commands::finalize::FinalizeArgs),

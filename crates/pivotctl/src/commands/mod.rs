@@ -12,6 +12,7 @@ pub(crate) mod r#move;
 mod next;
 mod pivot_id;
 pub(crate) mod plan;
+mod pulse;
 mod recovery;
 mod refuse;
 pub(crate) mod resume;
@@ -24,6 +25,7 @@ mod steady;
 pub(crate) mod util;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod wait;
 pub(crate) mod whoami;
 
 pub(crate) use session::{Session, Verb};

@@ -56,14 +56,14 @@ fn under_way<'a>(errors: impl Iterator<Item = &'a Finding>) -> BTreeSet<String> 
 }
 
 /// What is to be told after another look: what has come, and how much has gone.
-fn news(before: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<String> {
+pub(super) fn news(before: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<String> {
     let mut lines: Vec<String> = now.difference(before).take(SHOWN).cloned().collect();
     let untold = now.difference(before).count() - lines.len();
     if untold > 0 {
         lines.push(format!("and {untold} more"));
     }
     let gone = before.difference(now).count();
-    if gone > 0 {
+    if gone > 0 && before.len() > 1 {
         lines.push(format!("{gone} of {} ended, {} left", before.len(), now.len()));
     }
     lines
@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(news(&set(&[]), &set(&["a", "b"])), ["a", "b"]);
         assert_eq!(news(&set(&["a", "b"]), &set(&["a", "b"])), [""; 0]);
         assert_eq!(news(&set(&["a", "b"]), &set(&["b", "c"])), ["c", "1 of 2 ended, 2 left"]);
+        assert_eq!(news(&set(&["a"]), &set(&["b"])), ["b"], "of one the next tells enough");
         let many: BTreeSet<String> = (10..25).map(|n| n.to_string()).collect();
         assert_eq!(news(&set(&[]), &many).last().unwrap(), "and 5 more");
     }

@@ -14,6 +14,7 @@ pub(crate) mod html;
 pub(crate) mod plan;
 pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod wait;
 pub(crate) mod whoami;
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 /// Files of the program in which ids stand.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src/error.rs",
     "src/error/recover.rs",
+    "src/error/wait.rs",
     "src/main.rs",
     "src/commands/ending.rs",
     "src/commands/move.rs",

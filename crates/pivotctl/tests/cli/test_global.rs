@@ -15,6 +15,7 @@ fn help() {
       move        Move everything that is to move from the source to the target, all or none
       verify      Compare both sides and tell what has not settled, without changing anything
       status      Tell which side is active and where a pivot stands, without changing anything
+      wait        Wait until what a pivot moved has settled in the target, without changing anything
       resume      Finish a pivot that was interrupted, by what both clusters remember of it
       rollback    Undo a pivot that is not decided yet, by what both clusters remember of it
       finalize    Remove what a finished pivot left in the source, and close its records

@@ -7,5 +7,6 @@ mod imports;
 mod operators;
 mod refused;
 mod scene;
+mod settled;
 mod steady;
 mod stories;
