@@ -14,6 +14,8 @@ pub const MOVE_LABEL: &str = "clusterctl.cluster.x-k8s.io/move";
 pub const MOVE_HIERARCHY_LABEL: &str = "clusterctl.cluster.x-k8s.io/move-hierarchy";
 /// Label that names the provider a CRD or Deployment belongs to.
 pub const PROVIDER_LABEL: &str = "cluster.x-k8s.io/provider";
+/// Label of what belongs to a Cluster: its name.
+pub const CLUSTER_NAME_LABEL: &str = "cluster.x-k8s.io/cluster-name";
 
 /// API group and kind, without the version. Written `Kind.group`, or `Kind` for the core group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

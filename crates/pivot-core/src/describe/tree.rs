@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{HostState, Node, Replicas, Role};
 use crate::condition::Condition;
 use crate::inventory::{Inventory, Object, ObjectId};
-use crate::kind::GroupKind;
+use crate::kind::{CLUSTER_NAME_LABEL, GroupKind};
 use crate::object::{Manifest, ObjectKey};
 use crate::pause::{CLUSTER_API_PAUSED, PauseField};
 
@@ -15,7 +15,6 @@ use crate::pause::{CLUSTER_API_PAUSED, PauseField};
 pub const SKELETON: [&str; 5] = ["Cluster", "MachineDeployment", "MachineSet", "MachinePool", "Machine"];
 
 const GROUP: &str = "cluster.x-k8s.io";
-const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
 /// Annotation of a Metal3Machine that names its host, as `namespace/name`.
 const HOST: &str = "metal3.io/BareMetalHost";
@@ -226,7 +225,7 @@ fn found(object: &Object, role: Option<Role>, conditions: &[&str]) -> Node {
 
 fn belongs(object: &Object, cluster: &Object) -> bool {
     let name = object.manifest.pointer("/spec/clusterName").and_then(Value::as_str);
-    let name = name.or_else(|| object.manifest.label(CLUSTER_NAME));
+    let name = name.or_else(|| object.manifest.label(CLUSTER_NAME_LABEL));
     object.key.namespace == cluster.key.namespace && name == Some(&cluster.key.name)
 }
 

@@ -13,8 +13,9 @@ use super::step::Step;
 use super::{Machine, Phase};
 use crate::check::BLOCK_MOVE;
 use crate::inventory::{Inventory, Object};
+use crate::kind::{CLUSTER_NAME_LABEL, GroupKind};
 use crate::object::{Manifest, ObjectKey, Uid};
-use crate::pause::PauseField;
+use crate::pause::{CLUSTER_API_PAUSED, PauseField};
 use crate::plan::Origin;
 use crate::record::Pause;
 use crate::rewrite::OWN_MANAGER;
@@ -236,6 +237,9 @@ impl Machine {
         if object.manifest.annotation(BLOCK_MOVE).is_some() {
             return false;
         }
+        if !is_told(&object.key.kind, &object.manifest) {
+            return true;
+        }
         let provider = inventory.kinds.get(&object.key.kind).and_then(|info| info.provider());
         if !provider.is_some_and(|provider| self.options.live_providers.contains(provider)) {
             return true;
@@ -310,4 +314,32 @@ pub(super) fn guarded(mut patch: Value, resource_version: &str) -> Value {
     }
     patch["metadata"]["resourceVersion"] = resource_version.into();
     patch
+}
+
+/// True for objects whose controller hears of the pause: by the object itself, or by the Cluster that it belongs to. A ClusterResourceSet that
+/// belongs to many goes on, and says so (`Paused` is `False`).
+fn is_told(kind: &GroupKind, manifest: &Manifest) -> bool {
+    PauseField::of(kind).is_some()
+        || manifest.annotation(CLUSTER_API_PAUSED).is_some()
+        || manifest.label(CLUSTER_NAME_LABEL).is_some()
+        || manifest.pointer("/spec/clusterName").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_who_hears_of_a_pause_acknowledges_it() {
+        let told = |kind: &str, object: Value| {
+            is_told(&GroupKind::new("cluster.x-k8s.io", kind), &Manifest::new(object))
+        };
+        assert!(told("Cluster", json!({"metadata": {}})));
+        assert!(told("MachineSet", json!({"metadata": {}, "spec": {"clusterName": "c"}})));
+        assert!(told("Extension", json!({"metadata": {"labels": {CLUSTER_NAME_LABEL: "c"}}})));
+        assert!(told("Extension", json!({"metadata": {"annotations": {CLUSTER_API_PAUSED: ""}}})));
+        assert!(!told("ClusterResourceSet", json!({"metadata": {}, "spec": {"clusterSelector": {}}})));
+    }
 }
