@@ -13,7 +13,7 @@ use crate::object::Manifest;
 use crate::pause::PauseField;
 use crate::plan::{Blueprint, Claim, Origin, TargetFacts};
 use crate::schema::pruned_fields;
-use crate::select::Action;
+use crate::select::{Action, is_named_by_content};
 
 pub(super) fn check(blueprint: &Blueprint, target: &TargetFacts, findings: &mut Vec<Finding>) {
     kinds(blueprint, target, findings);
@@ -101,7 +101,7 @@ fn taken(
     if [blueprint.pivot.as_deref(), open].into_iter().flatten().any(|id| marks::is_ours(existing, id)) {
         return;
     }
-    if blueprint.selection.action(id) == Action::Copy {
+    if blueprint.selection.action(id) == Action::Copy || is_named_by_content(&object.key.kind) {
         if let Some(problem) = cannot_stay(blueprint.origin, &object.manifest, existing) {
             findings.push(Finding::error(
                 CheckId::CopyDiffers,

@@ -25,7 +25,7 @@ use crate::marks;
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
 use crate::record::StoredSnapshot;
-use crate::select::Action;
+use crate::select::{Action, is_named_by_content};
 
 /// An object to be staged.
 #[derive(Clone, Debug)]
@@ -342,7 +342,9 @@ impl Machine {
         let ours = marks::is_ours(existing, &self.options.pivot_id)
             && existing.annotation(marks::SOURCE_UID) == Some(source.uid().0.as_str());
         if !ours && !Defect::OverwriteOnConflict.is_made() {
-            if self.blueprint.selection.action(item.id) != Action::Copy {
+            if self.blueprint.selection.action(item.id) != Action::Copy
+                && !is_named_by_content(&item.key.kind)
+            {
                 return Err(format!(
                     "{} exists in the target and is not of this pivot; nothing foreign is overwritten",
                     item.key

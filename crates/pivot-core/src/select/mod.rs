@@ -128,6 +128,12 @@ pub fn is_copyable(kind: &GroupKind) -> bool {
         || kind.is("metal3.io", "FirmwareSchema")
 }
 
+/// True for kinds that are named by their content. baremetal-operator makes a `FirmwareSchema` as soon as it meets firmware settings, paused or
+/// not: one that is in the target already, and says the same, is as good as the one that would be moved.
+pub(crate) fn is_named_by_content(kind: &GroupKind) -> bool {
+    kind.is("metal3.io", "FirmwareSchema")
+}
+
 fn is_cluster(object: &Object) -> bool {
     object.key.kind.is("cluster.x-k8s.io", "Cluster")
 }

@@ -204,6 +204,32 @@ async fn labels_on_objects_take_them_along() {
 }
 
 /// A shared object that is in the target already, and equal, is taken as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_firmware_schema_that_an_operator_made_in_the_target_is_as_good() {
+    let assets = assets_or_skip!();
+    let scene = Scene::new(&assets, "schema").await;
+    let fixture = Fixture::new(FixtureOptions::small().in_namespace(&scene.namespace));
+    scene.load(&fixture).await;
+    let schema = fixture.keys().find(|key| key.is_of(Gvk::FIRMWARE_SCHEMA)).unwrap();
+    let original = scene.in_source(Gvk::FIRMWARE_SCHEMA, &schema.name).await.unwrap();
+    scene.target.ensure_namespace(&scene.namespace).await.unwrap();
+    let made = |spec: &Value| {
+        json!({"apiVersion": "metal3.io/v1alpha1", "kind": "FirmwareSchema", "spec": spec,
+            "metadata": {"name": schema.name, "namespace": scene.namespace}})
+    };
+    let other = made(&json!({"hardwareVendor": "Other", "schema": {}}));
+    scene.target.create(&other, "baremetal-operator").await.unwrap();
+    let findings = scene.refused(CheckId::CopyDiffers).await;
+    assert_eq!(findings[0].object.as_ref().unwrap().name, schema.name);
+    scene.target.delete(Gvk::FIRMWARE_SCHEMA, Some(&scene.namespace), &schema.name).await.unwrap();
+
+    let there = scene.target.create(&made(&original["spec"]), "baremetal-operator").await.unwrap();
+    scene.there().run().await.done();
+    let now = scene.in_target(Gvk::FIRMWARE_SCHEMA, &schema.name).await.unwrap();
+    assert_eq!(now["metadata"]["uid"], there["metadata"]["uid"]);
+    assert_eq!(scene.in_source(Gvk::FIRMWARE_SCHEMA, &schema.name).await, None);
+}
+
 #[tokio::test]
 async fn a_copy_that_is_there_already_is_not_written() {
     let assets = assets_or_skip!();
