@@ -37,6 +37,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A line of an audit log cannot be read.
+    #[error("audit log {path}: {source}")]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A file does not hold the YAML it should.
     #[error("{path}: {reason}")]
     Yaml {

@@ -105,6 +105,8 @@ kinds! {
     /// Baremetal operator.
     BARE_METAL_HOST = "metal3.io" "v1alpha1" "BareMetalHost";
     /// Baremetal operator.
+    BMC_EVENT_SUBSCRIPTION = "metal3.io" "v1alpha1" "BMCEventSubscription";
+    /// Baremetal operator.
     HARDWARE_DATA = "metal3.io" "v1alpha1" "HardwareData";
     /// Baremetal operator.
     HOST_FIRMWARE_SETTINGS = "metal3.io" "v1alpha1" "HostFirmwareSettings";

@@ -19,6 +19,7 @@
 #![warn(missing_docs)]
 
 pub mod assets;
+pub mod audit;
 pub mod client;
 pub mod content;
 pub mod crds;

@@ -27,7 +27,9 @@ mod volume;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs, io,
     net::{Ipv4Addr, SocketAddrV4},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -161,12 +163,36 @@ impl Kubelet {
         process::log_tail(&path.ok_or_else(|| no_pod(&format!("{uid} container {container}")))?)
     }
 
+    /// All that the containers of a namespace's pods printed, also of those that are gone: one text a run.
+    pub fn logs(&self, namespace: &str) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        let logs = self.shared.folder.path().join("logs");
+        for pod in entries(&logs)? {
+            let name = pod.file_name().unwrap_or_default().to_string_lossy();
+            if name.split_once('_').is_some_and(|(of, _)| of == namespace) {
+                for log in entries(&pod)? {
+                    texts.push(fs::read_to_string(&log).map_err(Error::file(&log))?);
+                }
+            }
+        }
+        Ok(texts)
+    }
+
     fn signal(&self, uid: &str, signal: Signal) -> Result<()> {
         self.part(uid)?.processes().iter().try_for_each(|process| process.signal(signal))
     }
 
     fn part(&self, uid: &str) -> Result<Arc<Part>> {
         self.shared.parts().get(uid).cloned().ok_or_else(|| no_pod(uid))
+    }
+}
+
+/// What is in a folder; nothing where there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let fails = |error| Error::file(folder)(error);
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found.map_err(fails)?.map(|entry| Ok(entry.map_err(fails)?.path())).collect(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! conversion is put there when its manager is installed.
 
 mod manifest;
+pub mod standin_capm3;
 mod standin_certificates;
 
 use std::time::Duration;

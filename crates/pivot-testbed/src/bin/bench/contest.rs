@@ -2,6 +2,7 @@
 
 use pivot_testbed::{
     assets::Assets,
+    audit::Detail,
     fixture::{Fixture, FixtureOptions},
     tool::Tools,
 };
@@ -9,7 +10,6 @@ use serde::Serialize;
 use tokio::process::Command;
 
 use crate::{
-    audit::Detail,
     error::Result,
     progress,
     recording::{Known, Recording},

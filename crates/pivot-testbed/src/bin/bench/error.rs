@@ -14,8 +14,6 @@ pub(crate) enum Error {
     Hangs { name: &'static str, minutes: u64 },
     #[error("{name} ended with {status}; its last lines:\n{output}")]
     Failed { name: &'static str, status: ExitStatus, output: String },
-    #[error("audit log {path}: {source}")]
-    Log { path: PathBuf, source: serde_json::Error },
     #[error("{path}: {reason}")]
     Client { path: PathBuf, reason: String },
     #[error("the bare loop got no answer to {lost} of its requests")]

@@ -3,7 +3,6 @@
 //! It asserts nothing: times depend on the machine. Each size gets planes of its own, whose etcd waits for the disk; each
 //! run gets a namespace that was filled just before and is emptied afterwards.
 
-mod audit;
 mod contest;
 mod error;
 mod processor;

@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use http::Method;
-use pivot_testbed::{client::PlaneClient, kind::Gvk};
+use pivot_testbed::{
+    audit::{Deed, Request},
+    client::PlaneClient,
+    kind::Gvk,
+};
 use serde_json::Value;
 
-use crate::{
-    audit::{Deed, Request},
-    error::Result,
-};
+use crate::error::Result;
 
 /// Stands in a body or path where a resource version goes.
 const VERSION_MARK: &str = "\u{1}version\u{1}";

@@ -9,14 +9,16 @@ use futures::{StreamExt, stream};
 use http::{Request, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
-use pivot_testbed::client::CONCURRENCY;
+use pivot_testbed::{
+    audit::{Answer, AnswerMetadata},
+    client::CONCURRENCY,
+};
 use tokio::{
     sync::{Semaphore, SetOnce},
     time::Instant,
 };
 
 use crate::{
-    audit::{Answer, AnswerMetadata},
     error::{Error, Result},
     recording::{End, Piece, Script, Template},
     scene::Scene,

@@ -8,6 +8,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use pivot_testbed::{
     assets::Assets,
+    audit::{AuditLog, Detail, Watched},
     client::{CONCURRENCY, Patch, PlaneClient, Progress, wait_until},
     fixture::{self, Fixture},
     kind::Gvk,
@@ -17,12 +18,10 @@ use pivot_testbed::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{
-    audit::{AuditLog, Detail, MOVER},
-    error::Result,
-    processor::processor_time,
-};
+use crate::{error::Result, processor::processor_time};
 
+/// The user whose requests are logged: the program that is measured, and nobody else.
+pub(crate) const MOVER: &str = "mover";
 /// How long a plane is looked at to tell whether it is busy.
 const WINDOW: Duration = Duration::from_millis(500);
 /// Processor time that an idle plane may use in a [`WINDOW`]: controllers renew and resync.
@@ -40,7 +39,7 @@ pub(crate) struct Side {
 
 impl Side {
     async fn start(assets: &Assets, name: &str, detail: Detail, folder: &Path) -> Result<Self> {
-        let audit = AuditLog::new(folder, name, detail)?;
+        let audit = AuditLog::new(folder, name, Watched::User(MOVER), detail)?;
         let options =
             PlaneOptions { fsync: true, api_server_args: audit.api_server_args(), ..PlaneOptions::default() };
         let plane = providers::start_management_plane(assets, name, &options).await?;

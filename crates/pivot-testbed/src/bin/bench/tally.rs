@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::audit::{Deed, Request};
+use pivot_testbed::audit::{Deed, Request};
 
 /// How many requests of each sort the API servers of both sides saw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

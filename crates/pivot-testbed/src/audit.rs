@@ -1,4 +1,5 @@
-//! The API servers' audit log: which requests a program sent, as the servers saw them.
+//! The API server's audit log: who asked for what, and when, as the server saw it. Servers of one machine share a clock, so that the logs
+//! of several planes make one time line.
 
 use std::{
     fs::{self, File},
@@ -9,14 +10,20 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
-/// The user whose requests are logged: the program that is measured, and nobody else.
-pub(crate) const MOVER: &str = "mover";
+/// Whose requests are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched<'a> {
+    /// One user's.
+    User(&'a str),
+    /// Everybody's, as far as they write.
+    Writers,
+}
 
 /// How much of each request is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Detail {
+pub enum Detail {
     /// That it happened. Cheap enough to be on while times are measured.
     Requests,
     /// Bodies too, both ways.
@@ -24,32 +31,40 @@ pub(crate) enum Detail {
 }
 
 /// The log of one API server.
-pub(crate) struct AuditLog {
+#[derive(Debug)]
+pub struct AuditLog {
     log: PathBuf,
     policy: PathBuf,
 }
 
 impl AuditLog {
     /// Writes the policy of a log into `folder`.
-    pub(crate) fn new(folder: &Path, plane: &str, detail: Detail) -> Result<Self> {
+    pub fn new(folder: &Path, plane: &str, watched: Watched<'_>, detail: Detail) -> Result<Self> {
         let level = match detail {
             Detail::Requests => "Metadata",
             Detail::Bodies => "RequestResponse",
         };
         // A watch is told when it begins, everything else when it is through.
-        let policy = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [
-            {"level": level, "users": [MOVER], "verbs": ["watch"],
-                "omitStages": ["RequestReceived", "ResponseComplete"]},
-            {"level": level, "users": [MOVER], "omitStages": ["RequestReceived", "ResponseStarted"]},
-            {"level": "None"},
-        ]});
+        let rules = match watched {
+            Watched::User(user) => json!([
+                {"level": level, "users": [user], "verbs": ["watch"],
+                    "omitStages": ["RequestReceived", "ResponseComplete"]},
+                {"level": level, "users": [user], "omitStages": ["RequestReceived", "ResponseStarted"]},
+                {"level": "None"},
+            ]),
+            Watched::Writers => json!([
+                {"level": "None", "verbs": ["get", "list", "watch"]},
+                {"level": level, "omitStages": ["RequestReceived", "ResponseStarted"]},
+            ]),
+        };
+        let policy = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules});
         let path = folder.join(format!("{plane}-audit-policy.json"));
         fs::write(&path, policy.to_string()).map_err(Error::file(&path))?;
         Ok(Self { log: folder.join(format!("{plane}-audit.log")), policy: path })
     }
 
     /// What makes an API server write it.
-    pub(crate) fn api_server_args(&self) -> Vec<String> {
+    pub fn api_server_args(&self) -> Vec<String> {
         vec![
             format!("--audit-policy-file={}", self.policy.display()),
             format!("--audit-log-path={}", self.log.display()),
@@ -63,13 +78,13 @@ impl AuditLog {
     }
 
     /// The present end of the log.
-    pub(crate) fn end(&self) -> u64 {
-        // Nothing is logged before the mover's first request.
+    pub fn end(&self) -> u64 {
+        // Nothing is logged before the first request.
         fs::metadata(&self.log).map_or(0, |metadata| metadata.len())
     }
 
     /// Every request behind `start`, in the order in which they came in.
-    pub(crate) fn read(&self, start: u64) -> Result<Vec<Request>> {
+    pub fn read(&self, start: u64) -> Result<Vec<Request>> {
         let mut file = match File::open(&self.log) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             file => file.map_err(Error::file(&self.log))?,
@@ -88,34 +103,56 @@ impl AuditLog {
     }
 }
 
-/// One request of the mover.
+/// One request.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Request {
-    pub(crate) verb: String,
+pub struct Request {
+    /// As Kubernetes calls it, such as `create`.
+    pub verb: String,
+    /// Path and query.
     #[serde(rename = "requestURI")]
-    pub(crate) uri: String,
+    pub uri: String,
     /// RFC 3339 with six decimals, so that text sorts as time does.
     #[serde(rename = "requestReceivedTimestamp")]
-    pub(crate) received: String,
+    pub received: String,
+    /// Who asked.
     #[serde(default)]
-    pub(crate) object_ref: ObjectRef,
+    pub user: User,
+    /// For what.
+    #[serde(default)]
+    pub object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,
+    /// What was sent, where bodies are logged.
     #[serde(rename = "requestObject")]
-    pub(crate) body: Option<Value>,
+    pub body: Option<Value>,
+    /// What was answered, where bodies are logged.
     #[serde(rename = "responseObject")]
-    pub(crate) answer: Option<Answer>,
+    pub answer: Option<Answer>,
 }
 
+/// Who asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct User {
+    /// The name.
+    pub username: String,
+}
+
+/// What a request is for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct ObjectRef {
-    pub(crate) api_group: String,
-    pub(crate) resource: String,
-    pub(crate) subresource: String,
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+pub struct ObjectRef {
+    /// API group; empty for the core group.
+    pub api_group: String,
+    /// Plural.
+    pub resource: String,
+    /// Subresource; empty for the object itself.
+    pub subresource: String,
+    /// Namespace; empty for what is in none.
+    pub namespace: String,
+    /// Name; empty for a collection.
+    pub name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,23 +164,29 @@ struct ResponseStatus {
 /// What matters of an answer; items of lists are passed over.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Answer {
-    pub(crate) kind: String,
-    pub(crate) metadata: AnswerMetadata,
+pub struct Answer {
+    /// The kind of the object.
+    pub kind: String,
+    /// Its metadata.
+    pub metadata: AnswerMetadata,
 }
 
+/// What matters of an object's metadata, or of a list's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct AnswerMetadata {
-    pub(crate) uid: Option<String>,
-    pub(crate) resource_version: Option<String>,
+pub struct AnswerMetadata {
+    /// The object's uid.
+    pub uid: Option<String>,
+    /// The revision.
+    pub resource_version: Option<String>,
+    /// Where a list goes on.
     #[serde(rename = "continue")]
-    pub(crate) continue_token: Option<String>,
+    pub continue_token: Option<String>,
 }
 
 impl Request {
     /// What it does, as far as requests are told apart in the results.
-    pub(crate) fn deed(&self) -> Deed {
+    pub fn deed(&self) -> Deed {
         let status = self.object_ref.subresource == "status";
         match self.verb.as_str() {
             // A question in the form of an object.
@@ -158,7 +201,7 @@ impl Request {
     }
 
     /// The name of the object; empty for a collection.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         let in_body = || self.body.as_ref()?.pointer("/metadata/name")?.as_str();
         match self.object_ref.name.as_str() {
             "" if self.verb == "create" => in_body().unwrap_or_default(),
@@ -167,7 +210,7 @@ impl Request {
     }
 
     /// True if the server did not do what was asked.
-    pub(crate) fn is_refused(&self) -> bool {
+    pub fn is_refused(&self) -> bool {
         self.response_status.code >= 400
     }
 }
@@ -175,12 +218,18 @@ impl Request {
 /// Kinds of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Deed {
+pub enum Deed {
+    /// Nothing is changed.
     Read,
+    /// An object is made.
     Create,
+    /// A status is written.
     Status,
+    /// An object is replaced.
     Update,
+    /// An object is changed in part.
     Patch,
+    /// An object is deleted, or many are.
     Delete,
 }
 
@@ -206,7 +255,7 @@ mod tests {
     #[test]
     fn a_log_is_read_from_a_mark_on_in_the_order_of_arrival() {
         let folder = tempfile::tempdir().unwrap();
-        let log = AuditLog::new(folder.path(), "a", Detail::Requests).unwrap();
+        let log = AuditLog::new(folder.path(), "a", Watched::Writers, Detail::Requests).unwrap();
         assert_eq!((log.end(), log.read(0).unwrap().len()), (0, 0));
         let line = |uri: &str, second: u32| {
             format!(
