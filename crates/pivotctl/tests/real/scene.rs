@@ -12,7 +12,7 @@ use pivot_testbed::fixture::{self, Fixture, FixtureOptions};
 use pivot_testbed::kind::Gvk;
 use pivot_testbed::plane::{Pair, PlaneOptions};
 use pivot_testbed::proxy::{Gate, Halt, Proxy, Stage};
-use pivot_testbed::traffic::Target;
+use pivot_testbed::traffic::{Call, Target};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -97,20 +97,14 @@ impl Scene {
     /// The same with a whole command line.
     pub(crate) async fn halted_whole(&self, args: &[&str], stage: Stage, at: Target) -> Halted {
         let gate = self.proxy.halt(stage, at, 1);
-        let mut command = self.command(args);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut halted = Halted { child, stderr, halt: None };
+        let mut halted = Halted::begin(self.command(args));
         halted.stand_at(gate).await;
         halted
     }
 
     /// Begins a verb from source to target that nothing holds.
     pub(crate) fn begun(&self, args: &[&str]) -> Halted {
-        let mut command = self.command(&[args, &self.sides()].concat());
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Halted { child, stderr, halt: None }
+        Halted::begin(self.command(&[args, &self.sides()].concat()))
     }
 
     /// Begins a pivot that stands still with its source prepared, before the decision reaches the target.
@@ -157,6 +151,33 @@ impl Scene {
 }
 
 impl Halted {
+    /// Begins the program, which nothing holds.
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, halt: None }
+    }
+
+    /// Waits until it stands at the first of the requests to a proxy that satisfies the condition.
+    pub(crate) async fn stand_where(
+        &mut self,
+        proxy: &Proxy,
+        mut gate: Gate,
+        again: impl Fn(&Proxy) -> Gate,
+        is_there: impl Fn(&Call) -> bool,
+    ) {
+        loop {
+            self.stand_at(gate).await;
+            let halt = self.halt.take().expect("BUG: it stands at a gate");
+            if is_there(halt.call()) {
+                self.halt = Some(halt);
+                return;
+            }
+            gate = again(proxy);
+            halt.go_on();
+        }
+    }
+
     async fn stand_at(&mut self, gate: Gate) {
         let reached = timeout(DEADLINE, gate.reached()).await;
         if let Ok(reached) = reached {
