@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::carried_status;
 use crate::digest::Digest;
 use crate::marks;
 use crate::object::Manifest;
@@ -21,8 +22,9 @@ const SERVER_FIELDS: [&str; 8] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// Removes what the API server sets itself, and our annotations.
+/// Removes what the API server sets itself, our annotations, and what a host's operator would remove.
 pub(crate) fn strip_server_fields(object: &mut Value) {
+    carried_status::drop_idle(object);
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     for field in SERVER_FIELDS {
         metadata.remove(field);

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod bundle;
+pub mod carried_status;
 pub mod check;
 pub mod condition;
 pub mod content;

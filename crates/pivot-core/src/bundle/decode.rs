@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::flaw::Flaw;
 use super::manifest::{BundleManifest, MANIFEST_FILE, State};
 use super::name::object_file;
+use crate::carried_status;
 use crate::digest::Digest;
 use crate::object::{Manifest, ObjectKey, Uid};
 use crate::pause::PauseField;
@@ -61,6 +62,7 @@ impl Bundle {
         let digests: Vec<Digest> = files.values().map(|bytes| Digest::of(bytes)).collect();
         let paused_by_clusterctl = manifest.is_none();
         let objects = objects.into_iter().map(|(_, object)| object);
+        let objects = objects.map(settled);
         let objects = if paused_by_clusterctl { objects.map(opened).collect() } else { objects.collect() };
         Ok(Self { manifest, objects, digest: Digest::of_all(&digests) })
     }
@@ -155,6 +157,13 @@ fn doubles(objects: &[(&str, Manifest)]) -> Vec<Flaw> {
         }
     }
     flaws
+}
+
+/// The object without the annotation that is for readers who do not write a status.
+fn settled(object: Manifest) -> Manifest {
+    let mut value = object.into_value();
+    carried_status::drop_idle(&mut value);
+    Manifest::new(value)
 }
 
 /// The object as it was before clusterctl paused it. clusterctl exports no Cluster and no ClusterClass that its user had paused, so

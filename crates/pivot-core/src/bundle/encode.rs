@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::manifest::{BundleManifest, Entry, FORMAT, NamespaceMarks, State};
 use super::name::object_files;
+use crate::carried_status;
 use crate::check::{CheckId, Finding};
 use crate::digest::Digest;
 use crate::object::ObjectKey;
@@ -34,14 +35,18 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Everything that the blueprint would stage, whole: status, uids, owner references and pause values as they are.
+    /// Everything that the blueprint would stage, whole: status, uids, owner references and pause values as they are. Hosts carry their status in
+    /// an annotation besides: not everybody who reads the directory writes a status.
     pub fn new(blueprint: &Blueprint, tool: &str, id: &str) -> Self {
         let keys: Vec<&ObjectKey> = blueprint.staged_objects().map(|(_, object)| &object.key).collect();
         let mut files = Vec::with_capacity(keys.len());
         let mut entries = Vec::with_capacity(keys.len());
         for (key, file) in object_files(keys) {
             let object = blueprint.source.inventory.get(key).expect("BUG: a staged object is not listed");
-            let mut bytes = object.manifest.value().to_string().into_bytes();
+            // The finding for one that does not fit is `export_findings`' to tell.
+            let carried = carried_status::carry(&object.manifest).ok().flatten();
+            let manifest = carried.as_ref().unwrap_or(&object.manifest);
+            let mut bytes = manifest.value().to_string().into_bytes();
             bytes.push(b'\n');
             entries.push(Entry { file: file.clone(), key: key.clone(), sha256: Digest::of(&bytes) });
             files.push(ObjectFile { name: file, bytes });
@@ -81,5 +86,18 @@ pub fn export_findings(blueprint: &Blueprint) -> Vec<Finding> {
             CheckId::DependentStays | CheckId::UserStays | CheckId::AlreadyPaused | CheckId::MoveBlocked
         )
     });
+    for (_, object) in blueprint.staged_objects() {
+        if let Err(bytes) = carried_status::carry(&object.manifest) {
+            findings.push(Finding::warning(
+                CheckId::StatusAnnotation,
+                Some(&object.key),
+                format!(
+                    "its status does not fit into an annotation ({bytes} bytes, {} are allowed)",
+                    carried_status::LIMIT
+                ),
+                "read the directory with pivotctl, which writes the status itself",
+            ));
+        }
+    }
     findings
 }

@@ -145,6 +145,8 @@ checks! {
     TargetConflict = "target-conflict" in Target;
     /// Shared objects that exist in the target already are equal there.
     CopyDiffers = "copy-differs" in Target;
+    /// Where hosts carry their status in an annotation, it can be read.
+    StatusAnnotation = "status-annotation" in Target;
     /// No namespace in the target is being deleted.
     NamespaceTerminating = "namespace-terminating" in Target;
     /// The quotas of the target's namespaces leave room.

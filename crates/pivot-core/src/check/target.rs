@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{CheckId, Finding};
+use crate::carried_status;
 use crate::content::{FieldDifference, comparable, differences};
 use crate::inventory::{Object, ObjectId};
 use crate::kind::{GroupKind, KindCatalog};
@@ -73,6 +74,14 @@ fn pruning(blueprint: &Blueprint, target: &TargetFacts, object: &Object, finding
     else {
         return;
     };
+    if let Some(problem) = carried_status::problem(&object.manifest, Some(schema)) {
+        findings.push(Finding::error(
+            CheckId::StatusAnnotation,
+            Some(&object.key),
+            format!("carries its status in an annotation, which {problem}"),
+            "correct the annotation, or unpause the host in the source, whose operator restores the status from it",
+        ));
+    }
     let pruned = pruned_fields(schema, object.manifest.value());
     if pruned.is_empty() {
         return;

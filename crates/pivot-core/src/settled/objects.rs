@@ -6,15 +6,13 @@ use super::{Aspect, host};
 use crate::check;
 use crate::condition::Condition;
 use crate::inventory::{Inventory, Object};
-use crate::kind::GroupKind;
+use crate::kind::{CLUSTER_NAME_LABEL, GroupKind};
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::pause::{CLUSTER_API_PAUSED, HOST_PAUSED, PauseField};
 
 const CLUSTER_API: &str = "cluster.x-k8s.io";
 const CLUSTER: &str = "Cluster";
-/// Label by which everything names the Cluster that it belongs to.
-const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 
 pub(super) fn complete(object: &Object, pivot: &str, tell: &mut impl FnMut(Aspect, String)) {
     if object.manifest.is_terminating() {
@@ -56,7 +54,7 @@ fn is_paused(object: &Object, there: &Inventory) -> bool {
 
 fn cluster_of(object: &Object) -> Option<ObjectKey> {
     let kind = GroupKind::new(CLUSTER_API, CLUSTER);
-    let named = object.manifest.label(CLUSTER_NAME).map(str::to_owned);
+    let named = object.manifest.label(CLUSTER_NAME_LABEL).map(str::to_owned);
     let owners = object.manifest.owner_references();
     let name = named.or_else(|| owners.into_iter().find(|owner| owner.kind == kind).map(|owner| owner.name));
     Some(ObjectKey { kind, namespace: object.key.namespace.clone(), name: name? })

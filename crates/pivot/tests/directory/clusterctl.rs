@@ -93,4 +93,10 @@ async fn clusterctl_reads_what_we_wrote() {
         let of_kind = |keys: &BTreeSet<Key>| keys.iter().filter(|key| key.kind == gvk.kind).count();
         assert!(of_kind(&theirs) > 0 && of_kind(&theirs) == of_kind(&ours), "{gvk}");
     }
+    // clusterctl writes no status. baremetal-operator finds it where the host carries it.
+    for (key, host) in target.iter().filter(|(key, _)| key.is_of(Gvk::BARE_METAL_HOST)) {
+        let carried = host["metadata"]["annotations"]["baremetalhost.metal3.io/status"].as_str().unwrap();
+        let carried: Value = serde_json::from_str(carried).unwrap();
+        assert_eq!(carried, source.get(key).unwrap()["status"], "{key}");
+    }
 }

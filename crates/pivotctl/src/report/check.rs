@@ -212,6 +212,7 @@ mod tests {
             hint: delete it in the target, or move it away
             see docs/checks.md#target-conflict
         √ Shared objects that exist in the target already are equal there
+        √ Where hosts carry their status in an annotation, it can be read
         √ No namespace in the target is being deleted
         √ The quotas of the target's namespaces leave room
 

@@ -60,6 +60,9 @@ async fn after_the_pivot_the_target_provisions_a_new_worker() {
     east.client.patch(firmware, namespace, FREE, Patch::Merge, &no_wish, "kubectl").await.unwrap();
     river.run(&MOVE, east, west);
     river.hosts_are_in(west, east).await;
+    // Each controller of the target says so itself: it leads, and has looked at what arrived.
+    river.run(&["wait", "--for", "settled", "--timeout", "3m"], east, west);
+    river.run(&["verify", "-n", NAMESPACE], east, west);
 
     let one = json!({"spec": {"replicas": 1}});
     west.client
