@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pivot_testbed::assets::Assets;
 use pivot_testbed::audit::{AuditLog, Detail, Watched};
-use pivot_testbed::client::{PlaneClient, Progress, wait_until};
+use pivot_testbed::client::{Patch, PlaneClient, Progress, wait_until};
 use pivot_testbed::fixture::{self, Fixture, FixtureOptions};
 use pivot_testbed::kind::Gvk;
 use pivot_testbed::kubelet::Kubelet;
@@ -24,6 +24,8 @@ use crate::scene::NAMESPACE;
 pub(super) const DEADLINE: Duration = Duration::from_secs(300);
 /// The operator of hosts.
 pub(super) const OPERATOR: Operator = Operator::Baremetal;
+/// The host that nobody claimed.
+pub(super) const FREE: &str = "test1-free-0";
 /// How long hosts must stand still to count as settled.
 const STILL: Duration = Duration::from_secs(3);
 
@@ -120,6 +122,15 @@ impl River {
         east.client.ensure_namespace(NAMESPACE).await.unwrap();
         let options = FixtureOptions::small().with_all_hosts().in_namespace(NAMESPACE);
         fixture::load(&east.client, &Fixture::new(options)).await.unwrap();
+        // The operator without Ironic knows one power switch for all hosts: none may be off while others are on. And it knows no
+        // firmware: it would not touch a free host with the fixture's wish.
+        for (gvk, spec) in [
+            (Gvk::BARE_METAL_HOST, json!({"online": true})),
+            (Gvk::HOST_FIRMWARE_SETTINGS, json!({"settings": {"ProcVirtualization": null}})),
+        ] {
+            let (namespace, patch) = (Some(NAMESPACE), json!({"spec": spec}));
+            east.client.patch(gvk, namespace, FREE, Patch::Merge, &patch, "kubectl").await.unwrap();
+        }
         east.client.apply_all(more, "kubectl").await.unwrap();
         tokio::join!(Box::pin(east.install(assets, staff)), Box::pin(west.install(assets, staff)));
         let before = settled(&east.client).await;
@@ -171,8 +182,8 @@ async fn settled(client: &PlaneClient) -> BTreeMap<String, Value> {
         sleep(STILL).await;
         let second = hosts(client).await;
         let view = |hosts: &BTreeMap<String, Value>| hosts.values().map(machine).collect::<Vec<_>>();
-        let acts = second.values().all(|host| host["metadata"]["finalizers"].is_array());
-        Ok(if acts && view(&first) == view(&second) {
+        let is_on = second.values().all(|host| host["status"]["poweredOn"] == true);
+        Ok(if is_on && view(&first) == view(&second) {
             Progress::Done(second)
         } else {
             Progress::Pending(format!("{:?}", view(&second)))
@@ -213,7 +224,10 @@ pub(super) async fn wipe_and_delete(bank: &Bank, name: &str) {
     }
     annotations[mark] = json!("");
     let wipe = json!({"metadata": {"annotations": annotations}});
-    let (namespace, merge) = (Some(NAMESPACE), pivot_testbed::client::Patch::Merge);
-    bank.client.patch(Gvk::BARE_METAL_HOST, namespace, name, merge, &wipe, "clusterctl").await.unwrap();
+    let namespace = Some(NAMESPACE);
+    bank.client
+        .patch(Gvk::BARE_METAL_HOST, namespace, name, Patch::Merge, &wipe, "clusterctl")
+        .await
+        .unwrap();
     bank.client.delete(Gvk::BARE_METAL_HOST, namespace, name).await.unwrap();
 }

@@ -6,11 +6,10 @@ use pivot_testbed::{assets_or_skip, pods_or_skip};
 use serde_json::{Value, json};
 
 use super::MOVE;
-use super::bank::{DEADLINE, River, Staff, state};
+use super::bank::{DEADLINE, FREE, River, Staff, state};
 use crate::scene::NAMESPACE;
 
 const WORKERS: &str = "test1-md-1";
-const FREE: &str = "test1-free-0";
 
 /// Workers that start with data which is there already: nobody has to make it.
 fn workers() -> [Value; 2] {
@@ -54,10 +53,6 @@ async fn after_the_pivot_the_target_provisions_a_new_worker() {
     let role = json!({"metadata": {"labels": {"role": "worker"}}});
     let namespace = Some(NAMESPACE);
     east.client.patch(Gvk::BARE_METAL_HOST, namespace, FREE, Patch::Merge, &role, "kubectl").await.unwrap();
-    // The operator without Ironic knows no firmware, and would wait for that of the fixture's wish.
-    let no_wish = json!({"spec": {"settings": {"ProcVirtualization": null}}});
-    let firmware = Gvk::HOST_FIRMWARE_SETTINGS;
-    east.client.patch(firmware, namespace, FREE, Patch::Merge, &no_wish, "kubectl").await.unwrap();
     river.run(&MOVE, east, west);
     river.hosts_are_in(west, east).await;
     // Each controller of the target says so itself: it leads, and has looked at what arrived.
