@@ -4,6 +4,7 @@
 //! - [`plane`]: etcd, kube-apiserver and kube-controller-manager as processes, alone or as a [`plane::Pair`];
 //! - [`kubelet`]: pods of a plane, as processes;
 //! - [`operators`]: the real managers, as such pods;
+//! - [`lan`]: a network of its own with machines on it, and the system's programs that run there;
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
 //! - [`fake`]: an API server in memory, for tests with a paused clock;
@@ -32,6 +33,7 @@ pub mod garbage;
 pub mod inventory;
 pub mod kind;
 pub mod kubelet;
+pub mod lan;
 pub mod operators;
 pub mod plane;
 pub mod providers;

@@ -7,6 +7,7 @@ use crate::testbed;
 
 /// Builds what is missing. With `print_dir`, the folder is all that standard output gets.
 pub(crate) fn run(print_dir: bool) -> Result<(), Error> {
+    testbed::ensure_system();
     let folder = testbed::ensure()?;
     if print_dir {
         writeln!(io::stdout(), "{}", folder.display()).at("print", folder)?;

@@ -11,6 +11,7 @@ use crate::{process, testbed, workspace};
 ///
 /// Where nobody watches, the last line tells the totals over all test programs, which `cargo test` itself does not.
 pub(crate) fn run(args: &[OsString]) -> Result<(), Error> {
+    testbed::ensure_system();
     let assets = testbed::ensure()?;
     let mut command = workspace::cargo();
     command.arg("test").env("PIVOT_TESTBED_ASSETS", assets);

@@ -13,5 +13,7 @@ mod crds;
 mod folder;
 mod go;
 mod pins;
+mod system;
 
 pub(crate) use folder::ensure;
+pub(crate) use system::ensure as ensure_system;

@@ -26,6 +26,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::port::Port;
 pub use self::{
     certs::{Authority, Identity},
     network::pods_can_run,
@@ -33,9 +34,8 @@ pub use self::{
 };
 pub(crate) use self::{
     network::{PodLink, PodNetwork},
-    process::{Folder, read_tail, spawn, stands_still},
+    process::{Folder, Janitor, Process, read_tail, spawn, stands_still},
 };
-use self::{port::Port, process::Process};
 use crate::{
     Error, Result,
     assets::{Assets, Program},
