@@ -3,6 +3,7 @@
 mod duration;
 mod fence;
 mod global;
+mod host;
 mod silence;
 mod verbosity;
 
@@ -13,6 +14,7 @@ use clap::{CommandFactory, FromArgMatches};
 pub(crate) use duration::WaitLimit;
 pub(crate) use fence::{Fence, FenceArgs};
 pub(crate) use global::{ColorWhen, GlobalArgs, Output, SelectionArgs};
+pub(crate) use host::{EngineChoice, HostArgs};
 pub(crate) use silence::SilenceArgs;
 
 use crate::commands;
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     Whoami(commands::whoami::WhoamiArgs),
     Describe(commands::describe::DescribeArgs),
+    Leases(commands::leases::LeasesArgs),
+    Network(commands::network::NetworkArgs),
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     #[command(hide = true)]

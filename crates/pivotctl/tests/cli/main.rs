@@ -8,6 +8,7 @@ mod test_describe;
 mod test_error_pages;
 mod test_global;
 mod test_kubeconfig;
+mod test_leases;
 mod test_links;
 mod test_move;
 mod test_plan_file;

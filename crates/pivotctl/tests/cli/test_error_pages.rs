@@ -5,13 +5,18 @@ use std::fs;
 use std::path::Path;
 
 /// Files of the program in which ids stand.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 13] = [
     "src/error.rs",
+    "src/error/host.rs",
+    "src/error/leases.rs",
     "src/error/recover.rs",
     "src/error/wait.rs",
+    "src/args/host.rs",
     "src/main.rs",
     "src/commands/ending.rs",
+    "src/commands/leases.rs",
     "src/commands/move.rs",
+    "src/commands/network.rs",
     "src/commands/saved_plan.rs",
     "src/commands/session.rs",
 ];

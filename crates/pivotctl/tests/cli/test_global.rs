@@ -22,6 +22,8 @@ fn help() {
       history     List the pivots that one or both clusters remember, without changing anything
       whoami      Tell what a cluster is: active, part of a pivot, or retired, without changing anything
       describe    Show what something consists of and how it is, without changing anything
+      leases      Show and carry the DHCP leases of Ironic's dnsmasq
+      network     Find the interface of a network, and look after the addresses on it
       version     Print the version of the program and of the formats it reads and writes
       completion  Print a script that completes the command line in a shell
       help        Print this message or the help of the given subcommand(s)

@@ -1,0 +1,91 @@
+//! Errors of machines, their interfaces and the leases that are found there.
+
+use pivot::host::{Host, HostError, NetworkError};
+use pivot_core::network::{FindError, NetError};
+
+use super::CommandError;
+
+impl From<HostError> for CommandError {
+    fn from(error: HostError) -> Self {
+        let message = error.to_string();
+        let (id, hint) = match error {
+            HostError::Start { program, .. } => {
+                ("program-missing", format!("install `{program}` on this machine, or check the PATH"))
+            }
+            HostError::NoProgram { program, host } => (
+                "program-missing",
+                format!("install `{program}` on {host}, or check the PATH of a login there"),
+            ),
+            HostError::Unreachable { host, .. } => (
+                "host-unreachable",
+                format!(
+                    "`ssh -o BatchMode=yes {host} true` must work without a question: check name, key and known hosts"
+                ),
+            ),
+            HostError::Silent { .. } => {
+                ("host-silent", "look at what holds the machine up, then run the command again".to_owned())
+            }
+            HostError::NoNamespace { .. } => {
+                ("netns-missing", "`ip netns list` tells the names; those of containers have none".to_owned())
+            }
+            HostError::Denied { .. } => {
+                ("host-denied", "log in as a user who may do this, or use --sudo".to_owned())
+            }
+            HostError::Failed { .. } => (
+                "host-command-failed",
+                "correct what the program says, then run the command again".to_owned(),
+            ),
+            HostError::Answer { .. } => {
+                ("host-answer", "compare the program's version on that machine with others".to_owned())
+            }
+        };
+        Self::failed(id, message).hinted(hint)
+    }
+}
+
+impl From<NetworkError> for CommandError {
+    fn from(error: NetworkError) -> Self {
+        let message = error.to_string();
+        match error {
+            NetworkError::Host(error) => error.into(),
+            NetworkError::Find { error: FindError::Nowhere { .. }, there, .. } => {
+                Self::failed("interface-not-found", message).with_details(there).hinted(
+                    "give the interface of that network an address in it, or look for another network",
+                )
+            }
+            NetworkError::Find { error: FindError::Several { .. }, there, .. } => {
+                Self::failed("interface-ambiguous", message)
+                    .with_details(there)
+                    .hinted("look for an address that only one of them carries, or name the interface")
+            }
+            NetworkError::NoInterface { there, .. } => {
+                Self::failed("interface-unknown", message).with_details(there).hinted("name one of these")
+            }
+            NetworkError::Ambiguous { .. } => Self::failed("address-ambiguous", message)
+                .hinted("take the one that is meant off with `ip address del`"),
+            NetworkError::Back { .. } => Self::failed("address-back", message)
+                .hinted("stop keepalived, or what else configures the interface, then run the command again"),
+            NetworkError::Lost { .. } => {
+                Self::failed("address-lost", message).hinted("put these back with `ip address add`, now")
+            }
+        }
+    }
+}
+
+impl CommandError {
+    /// What stands where an address or network should.
+    pub(crate) fn no_network(flag: &str, error: &NetError) -> Self {
+        Self::usage("address-malformed", format!("{flag}: {error}"))
+            .hinted("write an address (172.22.0.2) or a network (172.22.0.0/24)")
+    }
+
+    /// An interface without an address that stays.
+    pub(crate) fn no_static_address(interface: &str, host: &Host, there: Vec<String>) -> Self {
+        Self::failed("static-address-missing", format!("{interface} of {host} has no static address"))
+            .with_details(there)
+            .hinted(
+                "give it one before Ironic starts: keepalived needs it to carry the endpoint address, and an interface that serves \
+                 DHCP cannot be served by it",
+            )
+    }
+}

@@ -1,0 +1,7 @@
+//! The program on machines, which are network namespaces, among the real programs that Ironic stands on.
+
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
+
+mod desk;
+mod leases;
+mod network;
