@@ -16,6 +16,7 @@ pub mod digest;
 pub mod fence;
 pub mod graph;
 pub mod inventory;
+pub mod ironic;
 pub mod kind;
 pub mod lease;
 pub mod link;

@@ -13,6 +13,7 @@ mod engine;
 pub mod event;
 pub mod history;
 pub mod host;
+pub mod ironic;
 pub mod journal;
 pub mod leases;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! Errors at the edge: a stable id, what happened, what to do, and the exit code.
 
 mod host;
+mod ironic;
 mod leases;
 mod recover;
 mod wait;

@@ -87,6 +87,7 @@ async fn on_clusters(session: &Session, command: &Command) -> Result<Exit, Comma
         Command::Wait(args) => commands::wait::run(session, args).await,
         Command::Whoami(args) => commands::whoami::run(session, args).await,
         Command::Describe(args) => commands::describe::run(session, args).await,
+        Command::Ironic(args) => commands::ironic::run(session, args).await,
         Command::Leases(args) => commands::leases::run(session, args).await,
         Command::Network(args) => commands::network::run(session, args).await,
         Command::Version(args) => commands::version::run(session, args),

@@ -9,7 +9,8 @@ use std::process::Command;
 use crate::progress::{self, Timed};
 
 /// A program, and the package that brings it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
+    ("arping", "iputils-arping"),
     ("busybox", "busybox-static"),
     ("dhclient", "isc-dhcp-client"),
     ("dnsmasq", "dnsmasq-base"),

@@ -6,6 +6,7 @@
 
 mod containers;
 mod dhcp;
+mod keepalived;
 mod programs;
 mod ssh;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use containers::Podman;
 pub use dhcp::{Dnsmasq, Family};
+pub use keepalived::{Witness, keepalived_config, start_keepalived};
 pub use programs::{program, programs_can_run};
 pub use ssh::Sshd;
 
@@ -119,6 +121,19 @@ impl Station {
         let process = Process::new(name, "ip".into(), words.map(Into::into).collect(), log.to_owned());
         process.start()?;
         Ok(Service(process))
+    }
+
+    /// Kills everything that runs there at once (SIGKILL), parents and children.
+    pub fn kill_all(&self) -> Result<()> {
+        let output = Command::new("sh")
+            .args(["-c", "kill -KILL $(ip netns pids \"$1\")", "kill-all", &self.namespace])
+            .output()
+            .map_err(|source| Error::Spawn { program: "sh".into(), source })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Error::Network { program: "kill", stderr })
     }
 
     /// Gives its interface another hardware address.

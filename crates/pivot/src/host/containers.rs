@@ -88,7 +88,8 @@ impl Host {
     pub async fn engines(&self) -> Result<Vec<Engine>, HostError> {
         let mut found = Vec::new();
         for engine in Engine::ALL {
-            let ran = self.run(&["sh", "-c", "command -v \"$1\"", "which", engine.program()], &[]).await?;
+            let script = "command -v \"$1\" || exit 1";
+            let ran = self.run(&["sh", "-c", script, "which", engine.program()], &[]).await?;
             if ran.code == Some(0) {
                 found.push(engine);
             }

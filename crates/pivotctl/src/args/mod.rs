@@ -53,6 +53,7 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     Whoami(commands::whoami::WhoamiArgs),
     Describe(commands::describe::DescribeArgs),
+    Ironic(commands::ironic::IronicArgs),
     Leases(commands::leases::LeasesArgs),
     Network(commands::network::NetworkArgs),
     Version(commands::version::VersionArgs),

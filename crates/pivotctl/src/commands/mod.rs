@@ -8,6 +8,7 @@ mod directory;
 mod ending;
 pub(crate) mod finalize;
 pub(crate) mod history;
+pub(crate) mod ironic;
 pub(crate) mod leases;
 pub(crate) mod r#move;
 pub(crate) mod network;

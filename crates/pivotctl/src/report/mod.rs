@@ -11,6 +11,7 @@ pub(crate) mod graph;
 pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod html;
+pub(crate) mod ironic;
 pub(crate) mod leases;
 pub(crate) mod network;
 pub(crate) mod plan;

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 /// Files of the program in which ids stand.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "src/error.rs",
     "src/error/host.rs",
+    "src/error/ironic.rs",
     "src/error/leases.rs",
     "src/error/recover.rs",
     "src/error/wait.rs",

@@ -22,6 +22,7 @@ fn help() {
       history     List the pivots that one or both clusters remember, without changing anything
       whoami      Tell what a cluster is: active, part of a pivot, or retired, without changing anything
       describe    Show what something consists of and how it is, without changing anything
+      ironic      Look at Ironic, stop it with evidence, or start it again
       leases      Show and carry the DHCP leases of Ironic's dnsmasq
       network     Find the interface of a network, and look after the addresses on it
       version     Print the version of the program and of the formats it reads and writes

@@ -1,0 +1,209 @@
+//! `ironic`.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use pivot::host::{Host, Removal};
+use pivot::ironic::{Found, find, start, stop};
+use pivot_core::ironic::SavedIronic;
+
+use super::Session;
+use crate::args::{EngineChoice, HostArgs, Output};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::report::data;
+use crate::report::ironic::{IronicReport, evidence, leases};
+use crate::ui::last_line;
+use crate::ui::theme::WARNING;
+
+/// Look at Ironic, stop it with evidence, or start it again
+#[derive(Debug, clap::Args)]
+pub(crate) struct IronicArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Status(StatusArgs),
+    Stop(StopArgs),
+    Start(StartArgs),
+}
+
+/// Show what is there of Ironic on a machine, without changing anything
+///
+/// Containers of podman and docker are known by the names that Metal3's scripts gave them over the years. A name that others use too, such as httpd,
+/// counts only with an image of Metal3's.
+#[derive(Debug, clap::Args)]
+struct StatusArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Output,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Stop Ironic on a machine, and prove that nothing of it is left
+///
+/// Leases are read first and saved with what ran, so that `ironic start` brings the very same back. Then the containers are stopped, DHCP first and
+/// the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody. A stop that failed or
+/// was killed goes on where it was left.
+#[derive(Debug, clap::Args)]
+struct StopArgs {
+    /// Endpoint address of Ironic [default: the PROVISIONING_IP that the containers were told]
+    #[arg(long, value_name = "ADDRESS")]
+    endpoint: Option<IpAddr>,
+
+    #[command(flatten)]
+    state: StateArgs,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Start the Ironic that was stopped on a machine, as it was
+///
+/// What ran before runs again, with its restart policies and addresses; what did not, does not.
+#[derive(Debug, clap::Args)]
+struct StartArgs {
+    #[command(flatten)]
+    state: StateArgs,
+
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct StateArgs {
+    /// File that says what was stopped [default: one a machine, beside the journals]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct PlaceArgs {
+    /// Who runs the containers
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    engine: EngineChoice,
+
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// Runs the verb.
+pub(crate) async fn run(session: &Session, args: &IronicArgs) -> Result<Exit, CommandError> {
+    match &args.what {
+        What::Status(args) => status(session, args).await,
+        What::Stop(args) => stop_it(session, args).await,
+        What::Start(args) => start_it(session, args).await,
+    }
+}
+
+async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, CommandError> {
+    let host = args.place.host.host()?;
+    let found = session.interruptible(Box::pin(find(&host, args.place.engine.named()))).await??;
+    let report = IronicReport::of(&host, &found);
+    if found.containers.is_empty() && found.open.is_empty() && args.output == Output::Text {
+        return Err(CommandError::no_ironic(&host.to_string()));
+    }
+    session.print(&match args.output {
+        Output::Text => report.text(),
+        Output::Json => data::json(&report),
+        Output::Yaml => data::yaml(&report),
+    })?;
+    session.printer.note(last_line::NOTHING_CHANGED);
+    Ok(Exit::Done)
+}
+
+async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandError> {
+    let host = args.place.host.host()?;
+    let path = state_file(session, &args.state, &host)?;
+    let earlier = read(&path, &host)?;
+    let found: Found = session.interruptible(Box::pin(find(&host, args.place.engine.named()))).await??;
+    if found.containers.is_empty() && earlier.is_none() {
+        return Err(CommandError::no_ironic(&host.to_string()));
+    }
+    let mut saved = found.saved(&host);
+    if let Some(earlier) = earlier {
+        saved = saved.continued(earlier);
+    }
+    // Before anything is stopped: with the container its leases die.
+    write(&path, &saved)?;
+    session.printer.note(format_args!(
+        "saved to {}: what runs, and {}",
+        path.display(),
+        leases(saved.leases.as_deref())
+    ));
+    let endpoint = args.endpoint.or(found.endpoint);
+    let stopped = Box::pin(stop(&host, &found, endpoint, &mut saved)).await;
+    write(&path, &saved)?;
+    let still = stopped?;
+    for line in evidence(&still, endpoint) {
+        session.printer.note(line);
+    }
+    let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    if let Some(Removal::Done { interface, net, .. }) = &still.removal {
+        warn(format!("{net} was left on {interface}, and was taken off"));
+    }
+    for name in &still.at_boot {
+        warn(format!("{name} is started again when the machine starts: its engine cannot turn that off"));
+    }
+    if endpoint.is_none() {
+        warn("nobody was asked for the endpoint address: name it with --endpoint".to_owned());
+    }
+    session.printer.note(last_line::STILL_ACTIVE);
+    Ok(Exit::Done)
+}
+
+async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandError> {
+    let host = args.host.host()?;
+    let path = state_file(session, &args.state, &host)?;
+    let saved = read(&path, &host)?.ok_or_else(|| CommandError::nothing_saved(&path))?;
+    let names = Box::pin(start(&host, &saved)).await?;
+    session.printer.note(format_args!("running as before: {}", names.join(", ")));
+    fs::remove_file(&path)
+        .map_err(|error| CommandError::unwritable("that it is done with", &path, &error))?;
+    session.printer.note(last_line::STILL_ACTIVE);
+    Ok(Exit::Done)
+}
+
+/// Where it stands what was stopped on a machine.
+fn state_file(session: &Session, args: &StateArgs, host: &Host) -> Result<PathBuf, CommandError> {
+    if let Some(path) = &args.state {
+        return Ok(path.clone());
+    }
+    let folder = session.environment.state_directory().ok_or_else(CommandError::no_state_folder)?;
+    let machine = host.ssh.as_ref().map_or("local", |ssh| ssh.destination.as_str());
+    let name = [Some(machine), host.namespace.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("+");
+    // A destination may be a URL.
+    Ok(folder.join("ironic").join(format!("{}.json", name.replace('/', "%2F"))))
+}
+
+fn read(path: &Path, host: &Host) -> Result<Option<SavedIronic>, CommandError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CommandError::unreadable("what was stopped in", path, &error)),
+    };
+    let saved = SavedIronic::parse(&text).map_err(|error| CommandError::saved_ironic(path, &error))?;
+    if saved.place != host.to_string() {
+        return Err(CommandError::saved_elsewhere(path, &saved.place, &host.to_string()));
+    }
+    Ok(Some(saved))
+}
+
+/// In one step, for its owner alone.
+fn write(path: &Path, saved: &SavedIronic) -> Result<(), CommandError> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(saved.text().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    });
+    written.map_err(|error| CommandError::unwritable("what is stopped to", path, &error))
+}

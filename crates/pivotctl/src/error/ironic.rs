@@ -1,0 +1,70 @@
+//! Errors of Ironic.
+
+use std::path::Path;
+
+use pivot::ironic::IronicError;
+use pivot_core::ironic::SavedError;
+
+use super::CommandError;
+
+impl From<IronicError> for CommandError {
+    fn from(error: IronicError) -> Self {
+        let message = error.to_string();
+        match error {
+            IronicError::Host(error) => error.into(),
+            IronicError::Network(error) => error.into(),
+            IronicError::NoEngine { host } => Self::no_engine(&host),
+            IronicError::Vanishes { .. } => Self::failed("ironic-not-kept", message)
+                .hinted("run it again without --rm, or stop it by hand if it is never to come back"),
+            IronicError::Gone { .. } => Self::failed("ironic-gone", message)
+                .hinted("run it again as it was first run; then remove the file of --state"),
+            IronicError::Runs { .. } => Self::failed("ironic-runs", message)
+                .hinted("look at what starts it again or holds it up, then run the command again"),
+            IronicError::DoesNotRun { .. } => Self::failed("ironic-not-running", message)
+                .hinted("look at its log, correct what it says, then run the command again"),
+            IronicError::Listens { .. } => Self::failed("ironic-still-serves", message)
+                .hinted("find out which program it is (`ss -lntup`), end it, then run the command again"),
+            IronicError::Answered { .. } => Self::failed("endpoint-answered", message).hinted(
+                "find out whose machine it is: with two owners of the address hosts talk to the wrong Ironic",
+            ),
+        }
+    }
+}
+
+impl CommandError {
+    /// A machine on which nothing of Ironic is found.
+    pub(crate) fn no_ironic(host: &str) -> Self {
+        Self::failed("ironic-missing", format!("{host} has no container of Ironic"))
+            .hinted("name its machine with --host; containers of another user are seen with --sudo")
+    }
+
+    /// No file of a stopped Ironic.
+    pub(crate) fn nothing_saved(path: &Path) -> Self {
+        Self::failed(
+            "ironic-not-saved",
+            format!("there is no {}: nothing says what ran before", path.display()),
+        )
+        .hinted("name the file that `ironic stop` wrote with --state")
+    }
+
+    /// A file that says nothing of a stopped Ironic.
+    pub(crate) fn saved_ironic(path: &Path, error: &SavedError) -> Self {
+        Self::usage("ironic-saved", format!("{}: {error}", path.display()))
+            .hinted("name the file that `ironic stop` wrote with --state")
+    }
+
+    /// A file of another machine's Ironic.
+    pub(crate) fn saved_elsewhere(path: &Path, there: &str, here: &str) -> Self {
+        Self::usage(
+            "ironic-saved-elsewhere",
+            format!("{} is about {there}, and not about {here}", path.display()),
+        )
+        .hinted("name the machine as it was named for `ironic stop`, or another file with --state")
+    }
+
+    /// Nowhere to keep what is saved.
+    pub(crate) fn no_state_folder() -> Self {
+        Self::usage("ironic-state", "there is no place to save what is stopped: no home")
+            .hinted("name a file with --state")
+    }
+}
