@@ -1,9 +1,12 @@
-//! Ironic where it runs as containers of a machine: which containers are its own, what has to be seen of its end, and what is saved of it.
+//! Ironic, as containers of a machine or as a Deployment of a cluster: what belongs to it, what has to be seen of its end, and what is saved
+//! of it.
 
+mod deployment;
 mod ports;
 mod role;
 mod saved;
 
+pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command, pods_of};
 pub use ports::{Listener, Port, listeners};
 pub use role::{Role, belongs};
 pub use saved::{FORMAT, SavedAddress, SavedContainer, SavedError, SavedIronic};

@@ -1,7 +1,9 @@
 //! Ironic: finding it, stopping it with evidence, starting it again.
 
+mod cluster;
 mod containers;
 mod error;
 
+pub use cluster::{ClusterIronic, ClusterIronicError};
 pub use containers::{Found, FoundContainer, Owner, Still, find, start, stop, who_answers};
 pub use error::IronicError;

@@ -4,19 +4,24 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pivot::host::{Host, Removal};
-use pivot::ironic::{Found, find, start, stop};
+use pivot::ironic::{Found, IronicError, find, start, stop};
 use pivot_core::ironic::SavedIronic;
 
-use super::Session;
-use crate::args::{EngineChoice, HostArgs, Output};
+use super::partly::{changing, told};
+use super::{Session, ironic_cluster};
+use crate::args::{EngineChoice, HostArgs, Output, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::data;
 use crate::report::ironic::{IronicReport, evidence, leases};
 use crate::ui::last_line;
 use crate::ui::theme::WARNING;
+
+/// How long pods may take where nobody says otherwise.
+const PODS: Duration = Duration::from_secs(300);
 
 /// Look at Ironic, stop it with evidence, or start it again
 #[derive(Debug, clap::Args)]
@@ -32,7 +37,7 @@ enum What {
     Start(StartArgs),
 }
 
-/// Show what is there of Ironic on a machine, without changing anything
+/// Show what is there of Ironic on a machine or in a cluster, without changing anything
 ///
 /// Containers of podman and docker are known by the names that Metal3's scripts gave them over the years. A name that others use too, such as httpd,
 /// counts only with an image of Metal3's.
@@ -46,16 +51,27 @@ struct StatusArgs {
     place: PlaceArgs,
 }
 
-/// Stop Ironic on a machine, and prove that nothing of it is left
+/// Stop Ironic on a machine or in a cluster, and prove that nothing of it is left
 ///
-/// Leases are read first and saved with what ran, so that `ironic start` brings the very same back. Then the containers are stopped, DHCP first and
-/// the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody. A stop that failed or
-/// was killed goes on where it was left.
+/// On a machine leases are read first and saved with what ran, so that `ironic start` brings the very same back. Then the containers are stopped,
+/// DHCP first and the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody.
+///
+/// In a cluster Deployments are scaled to zero, the Ironic Standalone Operator before what it keeps, and every pod is seen to go.
+///
+/// A stop that failed or was killed goes on where it was left.
 #[derive(Debug, clap::Args)]
 struct StopArgs {
     /// Endpoint address of Ironic [default: the PROVISIONING_IP that the containers were told]
     #[arg(long, value_name = "ADDRESS")]
     endpoint: Option<IpAddr>,
+
+    /// Let the leases of a Deployment die with its pod
+    #[arg(long)]
+    without_leases: bool,
+
+    /// How long pods may take to go
+    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(PODS))]
+    wait: WaitLimit,
 
     #[command(flatten)]
     state: StateArgs,
@@ -64,7 +80,7 @@ struct StopArgs {
     place: PlaceArgs,
 }
 
-/// Start the Ironic that was stopped on a machine, as it was
+/// Start the Ironic that was stopped on a machine or in a cluster, as it was
 ///
 /// What ran before runs again, with its restart policies and addresses; what did not, does not.
 #[derive(Debug, clap::Args)]
@@ -74,6 +90,47 @@ struct StartArgs {
 
     #[command(flatten)]
     host: HostArgs,
+
+    #[command(flatten)]
+    form: FormArgs,
+
+    /// How long pods may take to be ready
+    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(PODS))]
+    wait: WaitLimit,
+}
+
+#[derive(Debug, clap::Args)]
+struct FormArgs {
+    /// Where Ironic is
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    form: Form,
+}
+
+/// Where Ironic is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// In the cluster that --kubeconfig or --kubeconfig-context names, else containers
+    #[default]
+    Auto,
+    /// Containers of a machine
+    Containers,
+    /// A Deployment, also one that the Ironic Standalone Operator keeps
+    Cluster,
+}
+
+impl FormArgs {
+    /// True where it is in a cluster.
+    fn is_cluster(&self, session: &Session, machine: bool) -> Result<bool, CommandError> {
+        let is_cluster = match self.form {
+            Form::Auto => session.is_source_named(),
+            Form::Containers => false,
+            Form::Cluster => true,
+        };
+        if is_cluster && machine {
+            return Err(CommandError::flags_conflict("--host, --netns and --sudo", "a cluster"));
+        }
+        Ok(is_cluster)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -91,6 +148,15 @@ struct PlaceArgs {
 
     #[command(flatten)]
     host: HostArgs,
+
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+impl PlaceArgs {
+    fn is_cluster(&self, session: &Session) -> Result<bool, CommandError> {
+        self.form.is_cluster(session, self.host.is_given())
+    }
 }
 
 /// Runs the verb.
@@ -103,6 +169,9 @@ pub(crate) async fn run(session: &Session, args: &IronicArgs) -> Result<Exit, Co
 }
 
 async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, CommandError> {
+    if args.place.is_cluster(session)? {
+        return ironic_cluster::status(session, args.output).await;
+    }
     let host = args.place.host.host()?;
     let found = session.interruptible(Box::pin(find(&host, args.place.engine.named()))).await??;
     let report = IronicReport::of(&host, &found);
@@ -119,6 +188,9 @@ async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, CommandErr
 }
 
 async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandError> {
+    if args.place.is_cluster(session)? {
+        return ironic_cluster::stop(session, args.wait.0, args.without_leases).await;
+    }
     let host = args.place.host.host()?;
     let path = state_file(session, &args.state, &host)?;
     let earlier = read(&path, &host)?;
@@ -138,9 +210,14 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
         leases(saved.leases.as_deref())
     ));
     let endpoint = args.endpoint.or(found.endpoint);
-    let stopped = Box::pin(stop(&host, &found, endpoint, &mut saved)).await;
-    write(&path, &saved)?;
-    let still = stopped?;
+    let work = Box::pin(stop(&host, &found, endpoint, &mut saved));
+    let stopped = changing(session, work, |error| matches!(error, IronicError::Vanishes { .. })).await;
+    let kept = write(&path, &saved);
+    let still = match (stopped?, kept) {
+        (Ok(still), Ok(())) => still,
+        (Ok(_), Err(error)) => return Ok(told(session, &error)),
+        (Err(exit), _) => return Ok(exit),
+    };
     for line in evidence(&still, endpoint) {
         session.printer.note(line);
     }
@@ -159,13 +236,21 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
 }
 
 async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandError> {
+    if args.form.is_cluster(session, args.host.is_given())? {
+        return ironic_cluster::start(session, args.wait.0).await;
+    }
     let host = args.host.host()?;
     let path = state_file(session, &args.state, &host)?;
     let saved = read(&path, &host)?.ok_or_else(|| CommandError::nothing_saved(&path))?;
-    let names = Box::pin(start(&host, &saved)).await?;
+    let work = Box::pin(start(&host, &saved));
+    let names = match changing(session, work, |error| matches!(error, IronicError::Gone { .. })).await? {
+        Ok(names) => names,
+        Err(exit) => return Ok(exit),
+    };
     session.printer.note(format_args!("running as before: {}", names.join(", ")));
-    fs::remove_file(&path)
-        .map_err(|error| CommandError::unwritable("that it is done with", &path, &error))?;
+    if let Err(error) = fs::remove_file(&path) {
+        return Ok(told(session, &CommandError::unwritable("that it is done with", &path, &error)));
+    }
     session.printer.note(last_line::STILL_ACTIVE);
     Ok(Exit::Done)
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use pivot::cluster::Cluster;
 use pivot::host::{Container, Engine, Host, LEASE_FILES};
-use pivot::leases::Place;
+use pivot::leases::{LeasesError, Place};
 use pivot_core::lease::{CONFIG_MAP, DNSMASQ_LIMIT, LeaseFile, Merged, merge, parts};
 
 use super::Session;
+use super::partly::told;
 use crate::args::{EngineChoice, HostArgs, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -238,7 +239,11 @@ async fn import(session: &Session, args: &ImportArgs) -> Result<Exit, CommandErr
         format!("{amount} would go into ConfigMap {path} of {}", cluster.name())
     } else {
         // Not given up half way: it is written in a moment.
-        let written = place.write(&file, before.as_ref()).await?;
+        let written = match place.write(&file, before.as_ref()).await {
+            Ok(written) => written,
+            Err(error @ LeasesError::Write { .. }) => return Ok(told(session, &error.into())),
+            Err(error) => return Err(error.into()),
+        };
         let more = if written > 1 { format!(" and {} more", written - 1) } else { String::new() };
         format!("{amount} in ConfigMap {path}{more} of {}", cluster.name())
     };

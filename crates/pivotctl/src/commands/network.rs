@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use pivot::host::{Host, Removal};
+use pivot::host::{Host, NetworkError, Removal};
 use pivot_core::network::{Bearing, Interface, Net};
 
 use super::Session;
+use super::partly::told;
 use crate::args::{HostArgs, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -201,7 +202,13 @@ async fn remove(session: &Session, args: &RemoveArgs) -> Result<Exit, CommandErr
     let wanted = address("--address", &args.address)?;
     let host = args.host.host()?;
     // Not given up half way: what went along must come back.
-    match Box::pin(host.remove_address(wanted, args.interface.as_deref())).await? {
+    let removal = match Box::pin(host.remove_address(wanted, args.interface.as_deref())).await {
+        Err(error @ (NetworkError::Back { .. } | NetworkError::Lost { .. } | NetworkError::Host(_))) => {
+            return Ok(told(session, &error.into()));
+        }
+        other => other?,
+    };
+    match removal {
         Removal::WasNotThere => {
             session.printer.note(match &args.interface {
                 Some(name) => format!("{name} of {host} does not carry {wanted}"),

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use pivot::ironic::IronicError;
+use pivot::ironic::{ClusterIronicError, IronicError};
 use pivot_core::ironic::SavedError;
 
-use super::CommandError;
+use super::{CommandError, of_failure};
+use crate::exit::Exit;
 
 impl From<IronicError> for CommandError {
     fn from(error: IronicError) -> Self {
@@ -31,7 +32,56 @@ impl From<IronicError> for CommandError {
     }
 }
 
+impl From<ClusterIronicError> for CommandError {
+    fn from(error: ClusterIronicError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClusterIronicError::Read { error, .. } => {
+                let (id, hint) = of_failure(&error);
+                Self::failed(id, message).hinted(hint)
+            }
+            ClusterIronicError::Write { .. } => Self::failed("ironic-not-scaled", message)
+                .hinted("correct what the server names, then run the command again"),
+            ClusterIronicError::Kept { remedy, .. } => Self::failed("ironic-kept", message).hinted(remedy),
+            ClusterIronicError::NoOperator { .. } => Self::failed("ironic-operator-missing", message)
+                .hinted("it would start Ironic again: find what runs it, and stop that first"),
+            ClusterIronicError::Unsaved { command, .. } => Self::failed("ironic-leases-unsaved", message)
+                .hinted(format!("save them: {command}; --without-leases lets them die")),
+            ClusterIronicError::Pods { .. } => Self::failed("ironic-pods", message)
+                .hinted("look at what holds these pods, such as a node that does not answer, then run the command again"),
+            ClusterIronicError::Rescaled { .. } => Self::failed("ironic-rescaled", message)
+                .hinted("find out who does that, and stop it first"),
+            ClusterIronicError::NotReady { .. } => Self::failed("ironic-not-ready", message)
+                .hinted("look at its pods; the command may be run again"),
+        }
+    }
+}
+
 impl CommandError {
+    /// A cluster without an Ironic.
+    pub(crate) fn no_ironic_deployment(cluster: &str) -> Self {
+        Self::failed("ironic-missing", format!("{cluster}: there is no Deployment of Ironic"))
+            .hinted("check --kubeconfig and --namespace; --form containers looks at a machine")
+    }
+
+    /// A cluster in which nothing waits to be started.
+    pub(crate) fn nothing_stopped(cluster: &str) -> Self {
+        Self::failed(
+            "ironic-not-saved",
+            format!("{cluster}: no Deployment of Ironic was stopped by `ironic stop`"),
+        )
+        .hinted("one that was scaled by hand is started by hand: `kubectl scale`")
+    }
+
+    /// The user did not want to wait for something that had begun.
+    pub(crate) fn left_half_way() -> Self {
+        Self {
+            exit: Exit::Interrupted,
+            ..Self::usage("left-half-way", "interrupted while things were changed")
+        }
+        .hinted("run the command again: it goes on where it was left")
+    }
+
     /// A machine on which nothing of Ironic is found.
     pub(crate) fn no_ironic(host: &str) -> Self {
         Self::failed("ironic-missing", format!("{host} has no container of Ironic"))

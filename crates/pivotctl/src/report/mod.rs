@@ -12,6 +12,7 @@ pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod ironic;
+pub(crate) mod ironic_cluster;
 pub(crate) mod leases;
 pub(crate) mod network;
 pub(crate) mod plan;

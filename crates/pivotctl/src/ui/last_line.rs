@@ -102,6 +102,9 @@ pub(crate) const NOTHING_TO_ACT_ON: &str = "neither side holds anything to act o
 /// Where nothing was written, and which side is active is not known.
 pub(crate) const NOTHING_CHANGED: &str = "nothing was changed: the side that was active still is";
 
+/// Where something failed that had begun to change what it found.
+pub(crate) const LEFT: &str = "what was done stays as it is: the side that was active still is";
+
 /// Where something was written that decides nothing.
 pub(crate) const STILL_ACTIVE: &str = "the side that was active still is";
 

@@ -145,6 +145,8 @@ fn what_is_left_or_somebody_elses_is_found() {
     let answered = machine.ironic(&["stop"]).exits(1).fails("endpoint-answered");
     assert!(!answered.stderr.contains("stopped, and no process left"), "no proof is claimed: {answered:#?}");
     assert_eq!(machine.running(), [""; 0], "it is stopped all the same");
+    let last = answered.stderr.lines().last().unwrap();
+    assert_eq!(last, "what was done stays as it is: the side that was active still is");
     let here = machine.station.done(&["ip", "-o", "address", "show", "dev", INTERFACE]).unwrap();
     assert!(!here.contains(&format!("{ENDPOINT}/")), "the address that was left is taken off: {here}");
     other.done(&["ip", "address", "flush", "dev", INTERFACE]).unwrap();

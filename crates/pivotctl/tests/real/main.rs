@@ -4,6 +4,7 @@
 
 mod describe;
 mod imports;
+mod ironic;
 mod leases;
 mod operators;
 mod refused;

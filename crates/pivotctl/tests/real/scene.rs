@@ -253,6 +253,13 @@ impl Outcome {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
+    /// Asserts an error of that id.
+    #[track_caller]
+    pub(crate) fn is(self, id: &str) -> Self {
+        assert!(self.stderr.contains(&format!("error[{id}]: ")), "{self:#?}");
+        self
+    }
+
     /// Asserts an exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {

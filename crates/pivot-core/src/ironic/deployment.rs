@@ -1,0 +1,248 @@
+//! Ironic as a Deployment of a cluster: by itself, or kept by the Ironic Standalone Operator for an `Ironic` resource.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::fence::Rescaler;
+use crate::lease::CONFIG_MAP;
+use crate::object::{Manifest, ObjectKey, Uid};
+
+/// On a Deployment that `ironic stop` stopped: how many replicas it had.
+pub const STOPPED: &str = "pivot.metal3.io/ironic-replicas";
+
+/// API group of the `Ironic` resource.
+const IRONIC_GROUP: &str = "ironic.metal3.io";
+/// Ends the name of the operator's Deployment, whatever prefix its manifests were given.
+const OPERATOR: &str = "ironic-standalone-operator-controller-manager";
+/// Containers that make a Deployment an Ironic. In 2021 they stood beside baremetal-operator's own.
+const CONTAINERS: [&str; 4] = ["ironic", "ironic-api", "ironic-conductor", "ironic-dnsmasq"];
+/// Containers that serve DHCP.
+const DHCP: [&str; 2] = ["dnsmasq", "ironic-dnsmasq"];
+
+/// A Deployment that has to stand still while another cluster's Ironic acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IronicDeployment {
+    /// The Deployment.
+    pub key: ObjectKey,
+    /// This very instance: its pods are told by it.
+    pub uid: Uid,
+    /// Its revision.
+    pub resource_version: String,
+    /// `spec.replicas`; 1 where nothing is said.
+    pub replicas: i64,
+    /// Pods of it that are ready.
+    pub ready: i64,
+    /// How many replicas it had before it was stopped; `None` where it was not.
+    pub stopped: Option<i64>,
+    /// What it is.
+    pub part: IronicPart,
+    /// Who else sets its replicas.
+    pub rescaler: Option<Rescaler>,
+}
+
+/// What a Deployment is to Ironic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IronicPart {
+    /// The Ironic Standalone Operator.
+    Operator,
+    /// Ironic itself.
+    Ironic {
+        /// The container that serves DHCP.
+        dhcp: Option<String>,
+        /// The `Ironic` resource that it is made for.
+        resource: Option<String>,
+    },
+}
+
+impl IronicDeployment {
+    fn read(deployment: &Manifest) -> Option<Self> {
+        let is_operator = deployment.name().ends_with(OPERATOR);
+        let containers: Vec<&str> = deployment
+            .pointer("/spec/template/spec/containers")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|container| container.get("name")?.as_str())
+            .collect();
+        let owner = deployment.owner_references().into_iter().find(|owner| owner.kind.group == IRONIC_GROUP);
+        let part = if is_operator {
+            IronicPart::Operator
+        } else if owner.is_some() || containers.iter().any(|name| CONTAINERS.contains(name)) {
+            let dhcp = containers.iter().find(|name| DHCP.contains(name)).map(|name| (*name).to_owned());
+            IronicPart::Ironic { dhcp, resource: owner.as_ref().map(|owner| owner.name.clone()) }
+        } else {
+            return None;
+        };
+        let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
+        Some(Self {
+            key: deployment.key(),
+            uid: deployment.uid(),
+            resource_version: deployment.resource_version().to_owned(),
+            replicas: number("/spec/replicas").unwrap_or(1),
+            ready: number("/status/readyReplicas").unwrap_or(0),
+            stopped: deployment.annotation(STOPPED).and_then(|text| text.parse().ok()),
+            part,
+            rescaler: Rescaler::of(deployment),
+        })
+    }
+
+    /// True where it runs, or should.
+    pub fn runs(&self) -> bool {
+        self.replicas > 0
+    }
+
+    /// Who would start it again; the operator that is stopped first does not count.
+    pub fn kept_by(&self) -> Option<&Rescaler> {
+        let is_own = matches!(self.part, IronicPart::Ironic { resource: Some(_), .. });
+        self.rescaler.as_ref().filter(|rescaler| !(is_own && matches!(rescaler, Rescaler::Operator { .. })))
+    }
+
+    /// The patch that stops it, guarded by its revision; `None` where it is stopped. What it had is written down with it.
+    pub fn stop(&self) -> Option<Value> {
+        // One that somebody stopped by hand is left as it is, and is not started later.
+        self.runs().then(|| self.patch(&json!(self.replicas.to_string()), 0))
+    }
+
+    /// The patch that starts it again, guarded by its revision; `None` where we did not stop it.
+    pub fn start(&self) -> Option<Value> {
+        let replicas = self.stopped?;
+        // Somebody may have started it since.
+        Some(self.patch(&Value::Null, replicas.max(self.replicas)))
+    }
+
+    fn patch(&self, noted: &Value, replicas: i64) -> Value {
+        json!({
+            "metadata": {"resourceVersion": self.resource_version, "annotations": {STOPPED: noted}},
+            "spec": {"replicas": replicas},
+        })
+    }
+}
+
+/// The Deployments of Ironic among those of a cluster, in the order in which they are stopped: an operator first, which would bring
+/// the others back. It counts only where there is something that it keeps.
+pub fn ironic_deployments(deployments: &[Manifest]) -> Vec<IronicDeployment> {
+    let mut found: Vec<IronicDeployment> = deployments.iter().filter_map(IronicDeployment::read).collect();
+    let is_kept =
+        |found: &IronicDeployment| matches!(&found.part, IronicPart::Ironic { resource: Some(_), .. });
+    if !found.iter().any(is_kept) {
+        found.retain(|found| found.part != IronicPart::Operator);
+    }
+    found.sort_by_key(|found| (found.part != IronicPart::Operator, found.key.clone()));
+    found
+}
+
+/// Which of these pods belong to a Deployment: through a ReplicaSet of it, which need not be its latest.
+pub fn pods_of(deployment: &Uid, replica_sets: &[Manifest], pods: &[Manifest]) -> Vec<ObjectKey> {
+    let owned = |manifest: &Manifest, owners: &BTreeSet<Uid>| {
+        manifest.owner_references().iter().any(|owner| owners.contains(&owner.uid))
+    };
+    let top = BTreeSet::from([deployment.clone()]);
+    let sets: BTreeSet<Uid> = replica_sets.iter().filter(|set| owned(set, &top)).map(Manifest::uid).collect();
+    pods.iter().filter(|pod| owned(pod, &sets)).map(Manifest::key).collect()
+}
+
+/// The commands that save the leases of a pod before it is stopped.
+pub fn lease_command(pod: &ObjectKey, container: &str) -> String {
+    let namespace = pod.namespace.as_deref().unwrap_or_default();
+    format!(
+        "kubectl exec -n {namespace} {} -c {container} -- cat /data/dnsmasq/dnsmasq.leases > dnsmasq.leases, then `leases import dnsmasq.leases \
+         -n {namespace}` (ConfigMap {CONFIG_MAP})",
+        pod.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(name: &str, containers: &[&str], more: &Value) -> Manifest {
+        let containers: Vec<Value> = containers.iter().map(|name| json!({"name": name})).collect();
+        let mut metadata = json!({"name": name, "namespace": "metal3", "uid": format!("uid-{name}"), "resourceVersion": "7"});
+        if let Some(more) = more.as_object() {
+            metadata.as_object_mut().unwrap().extend(more.clone());
+        }
+        Manifest::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+            "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}},
+        }))
+    }
+
+    fn by_operator() -> Value {
+        json!({"ownerReferences": [
+            {"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic", "name": "ironic", "uid": "u", "controller": true},
+        ]})
+    }
+
+    #[test]
+    fn every_form_is_known_by_its_containers_or_its_owner() {
+        let operator = "ironic-standalone-operator-controller-manager";
+        let all = [
+            deployment("ironic-service", &["httpd", "dnsmasq", "ironic"], &by_operator()),
+            deployment(
+                "baremetal-operator-ironic",
+                &["ironic-dnsmasq", "ironic", "ironic-httpd"],
+                &Value::Null,
+            ),
+            deployment("metal3-baremetal-operator", &["baremetal-operator", "ironic-dnsmasq"], &Value::Null),
+            deployment("baremetal-operator-controller-manager", &["manager"], &Value::Null),
+            deployment(operator, &["manager"], &Value::Null),
+        ];
+        let names = |found: &[IronicDeployment]| -> Vec<String> {
+            found.iter().map(|found| found.key.name.clone()).collect()
+        };
+        let found = ironic_deployments(&all);
+        assert_eq!(
+            names(&found),
+            [operator, "baremetal-operator-ironic", "ironic-service", "metal3-baremetal-operator"]
+        );
+        assert_eq!(
+            found[2].part,
+            IronicPart::Ironic { dhcp: Some("dnsmasq".to_owned()), resource: Some("ironic".to_owned()) }
+        );
+        assert_eq!(found[2].kept_by(), None, "its operator is stopped before it");
+        assert_eq!(
+            names(&ironic_deployments(&all[1..])).len(),
+            2,
+            "an operator that keeps nothing is left alone"
+        );
+    }
+
+    #[test]
+    fn a_stop_notes_what_it_had_and_a_start_gives_it_back() {
+        let running = &ironic_deployments(&[deployment("metal3-ironic", &["ironic"], &Value::Null)])[0];
+        let stop = running.stop().unwrap();
+        assert_eq!(stop["metadata"]["annotations"][STOPPED], "1");
+        assert_eq!(
+            (&stop["spec"]["replicas"], &stop["metadata"]["resourceVersion"]),
+            (&json!(0), &json!("7"))
+        );
+        assert_eq!(running.start(), None, "what we did not stop we do not start");
+        let stopped = IronicDeployment { replicas: 0, stopped: Some(1), ..running.clone() };
+        assert_eq!(stopped.stop(), None, "what it had is not forgotten");
+        let start = stopped.start().unwrap();
+        assert_eq!(
+            (&start["spec"]["replicas"], &start["metadata"]["annotations"][STOPPED]),
+            (&json!(1), &Value::Null)
+        );
+    }
+
+    #[test]
+    fn pods_are_told_by_uids() {
+        let owned = |kind: &str, name: &str, owner: &str| {
+            Manifest::new(json!({"apiVersion": "v1", "kind": kind, "metadata": {
+                "name": name, "namespace": "metal3", "uid": format!("uid-{name}"),
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "X", "name": "x", "uid": owner}],
+            }}))
+        };
+        let sets = [
+            owned("ReplicaSet", "new", "d"),
+            owned("ReplicaSet", "old", "d"),
+            owned("ReplicaSet", "other", "e"),
+        ];
+        let pods =
+            [owned("Pod", "a", "uid-new"), owned("Pod", "b", "uid-old"), owned("Pod", "c", "uid-other")];
+        let found = pods_of(&Uid("d".to_owned()), &sets, &pods);
+        assert_eq!(found.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

@@ -1,0 +1,313 @@
+//! Ironic as a Deployment of a cluster, with the operator that keeps it.
+
+use std::time::Duration;
+
+use futures::future::try_join;
+use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments, lease_command, pods_of};
+use pivot_core::kind::{GroupKind, KindInfo};
+use pivot_core::lease::CONFIG_MAP;
+use pivot_core::machine::{Op, Outcome, RefusalClass};
+use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::rewrite::OWN_MANAGER;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::{Cluster, Failure, well_known};
+
+/// Between two looks at pods.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often a write is tried again that met a newer revision, or of which nobody knows whether it was done.
+const TRIES: u32 = 5;
+
+/// Ironic of a cluster could not be stopped or started. What is stopped stays stopped, and what runs goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterIronicError {
+    /// A request to read.
+    #[error("{cluster}: cannot read {what}: {error}")]
+    Read {
+        /// How messages call the cluster.
+        cluster: String,
+        /// What was to be read.
+        what: &'static str,
+        /// Why.
+        #[source]
+        error: Failure,
+    },
+    /// A request to write.
+    #[error("{cluster}: cannot scale Deployment {name}: {message}")]
+    Write {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// What the server said, or that it said nothing.
+        message: String,
+    },
+    /// Somebody would start it again.
+    #[error("{cluster}: {keeper} would start Deployment {name} again")]
+    Kept {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// Who keeps it.
+        keeper: String,
+        /// What makes it stop.
+        remedy: String,
+    },
+    /// The operator of an `Ironic` resource is not in the cluster.
+    #[error("{cluster}: Deployment {name} is kept for Ironic {resource} by an operator that is not found")]
+    NoOperator {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// The resource.
+        resource: String,
+    },
+    /// Leases that would die with a pod.
+    #[error(
+        "{cluster}: the leases of Deployment {name} are in no ConfigMap {CONFIG_MAP} of its namespace, and die with its pod"
+    )]
+    Unsaved {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// What saves them.
+        command: String,
+    },
+    /// Pods that are still there.
+    #[error("{cluster}: Deployment {name} was scaled to zero, and after {} s there is still {}", waited.as_secs(), pods.join(", "))]
+    Pods {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// The pods.
+        pods: Vec<String>,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// It runs again although it was stopped.
+    #[error("{cluster}: Deployment {name} was scaled to zero, and somebody scaled it to {replicas}")]
+    Rescaled {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// What it is scaled to.
+        replicas: i64,
+    },
+    /// It was started and is not ready.
+    #[error("{cluster}: Deployment {name} was started, and is not ready after {} s", waited.as_secs())]
+    NotReady {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+}
+
+impl ClusterIronicError {
+    /// True where nothing was changed: it was found before that it would not do.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Kept { .. } | Self::NoOperator { .. } | Self::Unsaved { .. })
+    }
+}
+
+fn kind(group: &str, kind: &str) -> &'static KindInfo {
+    well_known(&GroupKind::new(group, kind)).expect("BUG: these kinds are well known")
+}
+
+/// Ironic in one cluster, in one namespace or in all.
+#[derive(Clone, Copy, Debug)]
+pub struct ClusterIronic<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Where to look; everywhere where `None`.
+    pub namespace: Option<&'a str>,
+    /// How long pods may take to go or to come.
+    pub wait: Duration,
+}
+
+impl ClusterIronic<'_> {
+    /// The Deployments, in the order in which they are stopped. The operator may be in any namespace.
+    pub async fn find(&self) -> Result<Vec<IronicDeployment>, ClusterIronicError> {
+        let all = self.list("apps", "Deployment", None, "Deployments").await?;
+        let is_asked = |found: &IronicDeployment| {
+            found.part == IronicPart::Operator
+                || self.namespace.is_none_or(|wanted| found.key.namespace.as_deref() == Some(wanted))
+        };
+        let mut found = ironic_deployments(&all);
+        found.retain(is_asked);
+        if found.iter().all(|found| found.part == IronicPart::Operator) {
+            found.clear();
+        }
+        Ok(found)
+    }
+
+    /// Scales to zero, an operator before what it keeps, and waits until every pod is gone, by its uid.
+    ///
+    /// Nothing is stopped where somebody would start it again, or where leases would die with a pod; `without_leases` lets them.
+    pub async fn stop(
+        &self,
+        found: &[IronicDeployment],
+        without_leases: bool,
+    ) -> Result<Vec<String>, ClusterIronicError> {
+        for deployment in found {
+            self.may_stop(deployment, found, without_leases).await?;
+        }
+        for deployment in found {
+            self.scale(deployment, IronicDeployment::stop).await?;
+            self.pods_go(deployment).await?;
+        }
+        // Who was not seen to keep it might have started it meanwhile.
+        let now = self.find().await?;
+        for deployment in found {
+            let again = now.iter().find(|now| now.uid == deployment.uid && now.runs());
+            if let Some(again) = again {
+                let replicas = again.replicas;
+                let (cluster, name) = self.names(&deployment.key);
+                return Err(ClusterIronicError::Rescaled { cluster, name, replicas });
+            }
+        }
+        Ok(found.iter().map(|deployment| deployment.key.path()).collect())
+    }
+
+    async fn may_stop(
+        &self,
+        deployment: &IronicDeployment,
+        found: &[IronicDeployment],
+        without_leases: bool,
+    ) -> Result<(), ClusterIronicError> {
+        if !deployment.runs() {
+            return Ok(());
+        }
+        let (cluster, name) = self.names(&deployment.key);
+        if let Some(keeper) = deployment.kept_by() {
+            let (keeper, remedy) = (keeper.to_string(), keeper.remedy());
+            return Err(ClusterIronicError::Kept { cluster, name, keeper, remedy });
+        }
+        let IronicPart::Ironic { dhcp, resource } = &deployment.part else { return Ok(()) };
+        let has_operator = found.iter().any(|found| found.part == IronicPart::Operator);
+        if let Some(resource) = resource.clone().filter(|_| !has_operator) {
+            return Err(ClusterIronicError::NoOperator { cluster, name, resource });
+        }
+        let Some(container) = dhcp.as_deref().filter(|_| !without_leases) else { return Ok(()) };
+        let namespace = deployment.key.namespace.as_deref();
+        let map = self.cluster.get(kind("", "ConfigMap"), "v1", namespace, CONFIG_MAP).await;
+        if map.map_err(|error| self.read_error(CONFIG_MAP, error))?.is_some() {
+            return Ok(());
+        }
+        let Some(pod) = self.pods(deployment).await?.into_iter().next() else { return Ok(()) };
+        Err(ClusterIronicError::Unsaved { cluster, name, command: lease_command(&pod, container) })
+    }
+
+    /// Starts what was stopped, in the other order, and waits until it is ready.
+    pub async fn start(&self, found: &[IronicDeployment]) -> Result<Vec<String>, ClusterIronicError> {
+        let stopped: Vec<&IronicDeployment> =
+            found.iter().rev().filter(|found| found.stopped.is_some()).collect();
+        for deployment in &stopped {
+            self.scale(deployment, IronicDeployment::start).await?;
+        }
+        for deployment in &stopped {
+            self.is_ready(deployment).await?;
+        }
+        Ok(stopped.iter().map(|deployment| deployment.key.path()).collect())
+    }
+
+    /// Patches by the revision that was seen; where somebody wrote meanwhile, by the new one.
+    async fn scale(
+        &self,
+        deployment: &IronicDeployment,
+        patch: impl Fn(&IronicDeployment) -> Option<Value>,
+    ) -> Result<(), ClusterIronicError> {
+        let mut seen = deployment.clone();
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            let Some(patch) = patch(&seen) else { return Ok(()) };
+            let op = Op::Merge { patch, manager: OWN_MANAGER.to_owned() };
+            match self.cluster.write(kind("apps", "Deployment"), "v1", &seen.key, &op).await {
+                Outcome::Written(_) => return Ok(()),
+                Outcome::Refused { class: RefusalClass::Denied, message, .. } => {
+                    last = message;
+                    break;
+                }
+                Outcome::Refused { message, .. } | Outcome::Unknown(message) => last = message,
+                other => last = format!("an answer of another form: {other:?}"),
+            }
+            sleep(LOOK).await;
+            match self.find().await?.into_iter().find(|now| now.uid == deployment.uid) {
+                Some(now) => seen = now,
+                None => return Ok(()),
+            }
+        }
+        let (cluster, name) = self.names(&deployment.key);
+        Err(ClusterIronicError::Write { cluster, name, message: last })
+    }
+
+    async fn pods_go(&self, deployment: &IronicDeployment) -> Result<(), ClusterIronicError> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let pods = self.pods(deployment).await?;
+            if pods.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let pods = pods.iter().map(|pod| format!("pod {}", pod.path())).collect();
+                let (cluster, name) = self.names(&deployment.key);
+                return Err(ClusterIronicError::Pods { cluster, name, pods, waited: self.wait });
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn is_ready(&self, deployment: &IronicDeployment) -> Result<(), ClusterIronicError> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let now = self.find().await?.into_iter().find(|now| now.uid == deployment.uid);
+            if now.is_some_and(|now| now.ready >= now.replicas && now.runs()) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let (cluster, name) = self.names(&deployment.key);
+                return Err(ClusterIronicError::NotReady { cluster, name, waited: self.wait });
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The pods of a Deployment, whatever state they are in.
+    async fn pods(&self, deployment: &IronicDeployment) -> Result<Vec<ObjectKey>, ClusterIronicError> {
+        let namespace = deployment.key.namespace.as_deref();
+        let (sets, pods) = try_join(
+            self.list("apps", "ReplicaSet", namespace, "ReplicaSets"),
+            self.list("", "Pod", namespace, "pods"),
+        )
+        .await?;
+        Ok(pods_of(&deployment.uid, &sets, &pods))
+    }
+
+    async fn list(
+        &self,
+        group: &str,
+        name: &str,
+        namespace: Option<&str>,
+        what: &'static str,
+    ) -> Result<Vec<Manifest>, ClusterIronicError> {
+        let listed = self.cluster.list(kind(group, name), "v1", namespace).await;
+        Ok(listed.map_err(|error| self.read_error(what, error))?.items)
+    }
+
+    fn read_error(&self, what: &'static str, error: Failure) -> ClusterIronicError {
+        ClusterIronicError::Read { cluster: self.cluster.name().to_owned(), what, error }
+    }
+
+    /// How messages call the cluster and the Deployment.
+    fn names(&self, key: &ObjectKey) -> (String, String) {
+        (self.cluster.name().to_owned(), key.path())
+    }
+}

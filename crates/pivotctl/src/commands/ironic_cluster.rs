@@ -1,0 +1,92 @@
+//! `ironic` where it is a Deployment of a cluster.
+
+use std::time::Duration;
+
+use pivot::cluster::Cluster;
+use pivot::ironic::{ClusterIronic, ClusterIronicError};
+use pivot_core::ironic::IronicDeployment;
+
+use super::Session;
+use super::partly::changing;
+use crate::args::Output;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::report::data;
+use crate::report::ironic_cluster::{DeploymentReport, text};
+use crate::ui::last_line;
+
+/// How long a look may wait for pods: it does not.
+const NO_WAIT: Duration = Duration::ZERO;
+
+/// Shows the Deployments.
+pub(super) async fn status(session: &Session, output: Output) -> Result<Exit, CommandError> {
+    let cluster = session.source().await?;
+    let found = find(session, &cluster).await?;
+    let reports: Vec<DeploymentReport> = found.iter().map(DeploymentReport::from).collect();
+    if found.is_empty() && output == Output::Text {
+        return Err(CommandError::no_ironic_deployment(cluster.name()));
+    }
+    session.print(&match output {
+        Output::Text => text(&reports),
+        Output::Json => data::json(&reports),
+        Output::Yaml => data::yaml(&reports),
+    })?;
+    session.printer.note(last_line::NOTHING_CHANGED);
+    Ok(Exit::Done)
+}
+
+/// Scales them to zero.
+pub(super) async fn stop(
+    session: &Session,
+    wait: Duration,
+    without_leases: bool,
+) -> Result<Exit, CommandError> {
+    let cluster = session.source().await?;
+    let found = find(session, &cluster).await?;
+    if found.is_empty() {
+        return Err(CommandError::no_ironic_deployment(cluster.name()));
+    }
+    let namespace = namespace(session)?;
+    let ironic = ClusterIronic { cluster: &cluster, namespace: namespace.as_deref(), wait };
+    let work = Box::pin(ironic.stop(&found, without_leases));
+    let stopped = match changing(session, work, ClusterIronicError::is_refusal).await? {
+        Ok(stopped) => stopped,
+        Err(exit) => return Ok(exit),
+    };
+    session.printer.note(format_args!("stopped, and every pod gone: {}", stopped.join(", ")));
+    session.printer.note(last_line::STILL_ACTIVE);
+    Ok(Exit::Done)
+}
+
+/// Gives them back the replicas that they had.
+pub(super) async fn start(session: &Session, wait: Duration) -> Result<Exit, CommandError> {
+    let cluster = session.source().await?;
+    let found = find(session, &cluster).await?;
+    if !found.iter().any(|found| found.stopped.is_some()) {
+        return Err(CommandError::nothing_stopped(cluster.name()));
+    }
+    let namespace = namespace(session)?;
+    let ironic = ClusterIronic { cluster: &cluster, namespace: namespace.as_deref(), wait };
+    let started = match changing(session, Box::pin(ironic.start(&found)), |_| false).await? {
+        Ok(started) => started,
+        Err(exit) => return Ok(exit),
+    };
+    session.printer.note(format_args!("running as before: {}", started.join(", ")));
+    session.printer.note(last_line::STILL_ACTIVE);
+    Ok(Exit::Done)
+}
+
+async fn find(session: &Session, cluster: &Cluster) -> Result<Vec<IronicDeployment>, CommandError> {
+    let namespace = namespace(session)?;
+    let ironic = ClusterIronic { cluster, namespace: namespace.as_deref(), wait: NO_WAIT };
+    Ok(session.interruptible(Box::pin(ironic.find())).await??)
+}
+
+/// The namespace of Ironic where one is named; it is looked for everywhere otherwise.
+fn namespace(session: &Session) -> Result<Option<String>, CommandError> {
+    match session.global.namespaces.as_slice() {
+        [] => Ok(None),
+        [name] => Ok(Some(name.clone())),
+        _ => Err(CommandError::one_namespace()),
+    }
+}

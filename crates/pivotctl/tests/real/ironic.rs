@@ -1,0 +1,189 @@
+//! Ironic as a Deployment, and as what the Ironic Standalone Operator keeps, with pods that are processes.
+//!
+//! The programs in the pods are stand-ins: what counts is that they run, end, and come back. The stand-in for the operator does the one thing that makes it
+//! dangerous here: it scales its Deployment up again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use pivot_testbed::assets::Program;
+use pivot_testbed::client::{PlaneClient, Progress, wait_until};
+use pivot_testbed::crds::condition_is_true;
+use pivot_testbed::kind::Gvk;
+use pivot_testbed::kubelet::{Images, Kubelet};
+use pivot_testbed::plane::{Plane, PlaneOptions};
+use pivot_testbed::{assets_or_skip, pods_or_skip};
+use serde_json::{Value, json};
+
+use crate::scene::Outcome;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+const NAMESPACE: &str = "baremetal-operator-system";
+const OPERATOR: &str = "ironic-standalone-operator-controller-manager";
+
+fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn deployment(name: &str, containers: &[(&str, &str)], owner: &Value) -> Value {
+    let containers: Vec<Value> = containers
+        .iter()
+        .map(|(name, image)| json!({"name": name, "image": image, "command": ["/run"]}))
+        .collect();
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE, "ownerReferences": owner},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": containers, "terminationGracePeriodSeconds": 1},
+            },
+        },
+    })
+}
+
+/// The CRD of the `Ironic` resource, as far as it is needed here.
+fn crd() -> Value {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ironics.ironic.metal3.io"},
+        "spec": {
+            "group": "ironic.metal3.io",
+            "names": {"kind": "Ironic", "plural": "ironics", "singular": "ironic", "listKind": "IronicList"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+        },
+    })
+}
+
+struct Bank {
+    plane: Plane,
+    client: PlaneClient,
+    kubelet: Kubelet,
+    home: tempfile::TempDir,
+}
+
+impl Bank {
+    fn run(&self, args: &[&str]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pivotctl"));
+        command.args(args).args(["--kubeconfig", self.plane.kubeconfig().to_str().unwrap()]);
+        command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    async fn ready(&self, name: &str) {
+        wait_until(&format!("Deployment {name} to be available"), DEADLINE, async || {
+            let found = self.client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), name).await?.unwrap_or_default();
+            let is_ready = condition_is_true(&found, "Available") && found["status"]["readyReplicas"] == 1;
+            Ok(if is_ready { Progress::Done(()) } else { Progress::Pending(found["status"].to_string()) })
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn replicas(&self, name: &str) -> (Value, Value) {
+        let found = self.client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), name).await.unwrap().unwrap();
+        let noted = found["metadata"]["annotations"]["pivot.metal3.io/ironic-replicas"].clone();
+        (found["spec"]["replicas"].clone(), noted)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ironic_is_scaled_away_and_back() {
+    let assets = assets_or_skip!();
+    pods_or_skip!();
+    let scripts = tempfile::tempdir().unwrap();
+    let kubectl = assets.program(Program::Kubectl).unwrap();
+    let runs = script(&scripts, "runs", "trap 'exit 0' TERM\nwhile true; do sleep 0.1; done\n");
+    let scale = format!(
+        "trap 'exit 0' TERM\nwhile true; do\n  {} scale deployment ironic-service -n {NAMESPACE} --replicas=1 >/dev/null 2>&1\n  \
+         sleep 0.1\ndone\n",
+        kubectl.display()
+    );
+    let keeps = script(&scripts, "keeps", &scale);
+    let images = Images::new().with("test/ironic", runs).with("test/irso", keeps);
+    let plane = Plane::start(&assets, "ironic", &PlaneOptions::with_pods()).await.unwrap();
+    let client = plane.client().await.unwrap();
+    let kubelet = Kubelet::start(&plane, "node", images).await.unwrap();
+    let bank = Bank { plane, client, kubelet, home: tempfile::tempdir().unwrap() };
+    bank.client.ensure_namespace(NAMESPACE).await.unwrap();
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "standin-operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
+    });
+    bank.client.create(&binding, "test").await.unwrap();
+    bank.client.create(&crd(), "test").await.unwrap();
+    let resource = json!({"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic", "spec": {},
+        "metadata": {"name": "ironic", "namespace": NAMESPACE}});
+    let resource = wait_until("the Ironic resource", DEADLINE, async || {
+        Ok(match bank.client.apply(&resource, "test").await {
+            Ok(made) => Progress::Done(made),
+            Err(error) => Progress::Pending(error.to_string()),
+        })
+    })
+    .await
+    .unwrap();
+    bank.run(&["ironic", "status"]).exits(1).is("ironic-missing");
+
+    let owner = json!([{"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic", "name": "ironic",
+        "uid": resource["metadata"]["uid"], "controller": true}]);
+    let (ironic, irso) = ("test/ironic:1", "test/irso:1");
+    let stack = [("ironic", ironic), ("httpd", ironic), ("dnsmasq", ironic)];
+    bank.client.create(&deployment("ironic-service", &stack, &owner), "test").await.unwrap();
+    bank.ready("ironic-service").await;
+    // Its operator is not there yet, or hidden: somebody will start it again.
+    bank.run(&["ironic", "stop", "--without-leases"]).exits(1).is("ironic-operator-missing");
+    let nobody = Value::Array(Vec::new());
+    bank.client.create(&deployment(OPERATOR, &[("manager", irso)], &nobody), "test").await.unwrap();
+    let old = [("ironic-dnsmasq", ironic), ("ironic", ironic), ("ironic-endpoint-keepalived", ironic)];
+    bank.client.create(&deployment("capm3-ironic", &old, &nobody), "test").await.unwrap();
+    let other = deployment("baremetal-operator-controller-manager", &[("manager", ironic)], &nobody);
+    bank.client.create(&other, "test").await.unwrap();
+    for name in [OPERATOR, "capm3-ironic", "baremetal-operator-controller-manager"] {
+        bank.ready(name).await;
+    }
+    let status = bank.run(&["ironic", "status", "-o", "json"]).exits(0).json();
+    let names: Vec<&str> =
+        status.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, [OPERATOR, "capm3-ironic", "ironic-service"]);
+
+    // Leases die with a pod.
+    let unsaved = bank.run(&["ironic", "stop"]).exits(1).is("ironic-leases-unsaved");
+    assert!(unsaved.stderr.contains("kubectl exec"), "{unsaved:#?}");
+    assert_eq!(bank.replicas(OPERATOR).await, (1.into(), Value::Null), "nothing was stopped");
+    let leases = bank.home.path().join("leases");
+    fs::write(&leases, "0 52:54:00:00:00:01 172.22.0.10 * *\n").unwrap();
+    bank.run(&["leases", "import", "leases", "-n", NAMESPACE]).exits(0);
+
+    let stopped = bank.run(&["ironic", "stop"]).exits(0);
+    assert!(stopped.stderr.contains(&format!("every pod gone: {NAMESPACE}/{OPERATOR}")), "{stopped:#?}");
+    for name in [OPERATOR, "capm3-ironic", "ironic-service"] {
+        assert_eq!(bank.replicas(name).await, (0.into(), "1".into()), "{name}");
+    }
+    let left: Vec<String> = bank.kubelet.pods().into_iter().map(|pod| pod.name).collect();
+    assert!(left.len() == 1 && left[0].starts_with("baremetal-operator-controller-manager"), "{left:?}");
+    // Once more, and what it had is not forgotten.
+    bank.run(&["ironic", "stop"]).exits(0);
+    let started = bank.run(&["ironic", "start"]).exits(0);
+    assert!(started.stderr.contains("running as before: "), "{started:#?}");
+    for name in [OPERATOR, "capm3-ironic", "ironic-service"] {
+        assert_eq!(bank.replicas(name).await, (1.into(), Value::Null), "{name}");
+    }
+    bank.run(&["ironic", "start"]).exits(1).is("ironic-not-saved");
+}
