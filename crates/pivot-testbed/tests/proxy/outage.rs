@@ -27,8 +27,7 @@ async fn an_outage_behind_the_proxy_is_one_before_it() {
     until("the request to arrive", async || scene.proxy.count(&creates().name("c")) == 1).await;
     drop(create);
     plane.thaw(Component::ApiServer).unwrap();
-    // It was on its way when its client gave up.
-    let seen_through = Outcome::AbandonedAfter { applied: true };
-    until("the request to be done", async || scene.last() == seen_through).await;
+    // It was on its way when its client gave up. The server may answer before the proxy hears of that.
+    until("the request to be done", async || scene.last().applied()).await;
     assert!(scene.exists("c").await);
 }
