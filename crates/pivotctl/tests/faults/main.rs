@@ -8,7 +8,7 @@ use pivot_testbed::{
 };
 
 /// About how many cases run; those at the borders between phases are always among them.
-const CASES: usize = 150;
+const CASES: usize = 100;
 /// Draws the sample. Another one draws other cases, which must end well too.
 const SEED: u64 = 1;
 

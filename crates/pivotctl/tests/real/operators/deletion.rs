@@ -8,7 +8,7 @@ use pivot_testbed::{assets_or_skip, pods_or_skip};
 
 use super::MOVE;
 use super::bank::{DEADLINE, River, machine, state, wipe_and_delete};
-use super::timeline::{States, acts, now};
+use super::timeline::{States, acts, deleted_at};
 use crate::scene::Halted;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,14 +23,17 @@ async fn a_host_that_leaves_is_not_deprovisioned_by_a_living_operator() {
     let gate = east.proxy.halt(Stage::Applied, Target::new(Verb::Delete, "BareMetalHost"), 1);
     let mut halted = Halted::begin(river.command(&[&MOVE[..], &["--fence=pause"]].concat(), east, west));
     halted.stand_where(&east.proxy, gate, |_| unreachable!("the first one counts"), |_| true).await;
-    let deleted = now();
     halted.kill();
     // Deletes that were on their way arrive as well.
     let going = wait_until("the deleted hosts to be reconciled", DEADLINE, async || {
         let mut going = east.hosts().await;
         going.retain(|_, host| host["metadata"]["deletionTimestamp"].is_string());
-        let acts = acts(east, deleted);
-        let is_seen = |name: &str| acts.iter().any(|act| act.what == format!("reconciles \"{name}\""));
+        let is_seen = |name: &str| {
+            let since = deleted_at(east, name);
+            since.is_some_and(|since| {
+                acts(east, since).iter().any(|act| act.what == format!("reconciles \"{name}\""))
+            })
+        };
         let unseen: Vec<_> = going.keys().filter(|name| !is_seen(name)).collect();
         Ok(match (going.is_empty(), unseen.is_empty()) {
             (false, true) => Progress::Done(going),

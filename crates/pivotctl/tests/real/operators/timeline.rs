@@ -55,6 +55,23 @@ pub(super) fn acts(bank: &Bank, since: f64) -> Vec<Act> {
     acts
 }
 
+/// When the API server was asked to delete a host, and did.
+pub(super) fn deleted_at(bank: &Bank, name: &str) -> Option<f64> {
+    let is_delete = |request: &Request| {
+        let object = &request.object_ref;
+        request.deed() == Deed::Delete
+            && !request.is_refused()
+            && (object.resource.as_str(), object.namespace.as_str(), object.name.as_str())
+                == ("baremetalhosts", NAMESPACE, name)
+    };
+    bank.audit
+        .read(0)
+        .unwrap()
+        .iter()
+        .find(|request| is_delete(request))
+        .map(|request| seconds(&request.received))
+}
+
 /// A line by which the operator says that it begins to reconcile.
 fn reconcile(line: &str) -> Option<Act> {
     let line: Value = serde_json::from_str(line).ok()?;
