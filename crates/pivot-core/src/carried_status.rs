@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::host::is_host;
 use crate::kind::GroupKind;
+use crate::marks;
 use crate::object::Manifest;
 use crate::schema::pruned_fields;
 
@@ -15,36 +17,25 @@ pub const ANNOTATION: &str = "baremetalhost.metal3.io/status";
 /// Bytes that the keys and values of an object's annotations may have together (`TotalAnnotationSizeLimitB` of Kubernetes).
 pub const LIMIT: usize = 256 * 1024;
 
-const KIND: &str = "BareMetalHost";
 /// Values that baremetal-operator writes into a status and that its webhook refuses in the annotation.
 const REFUSED: [(&str, &[&str]); 2] =
     [("operationalStatus", &["servicing"]), ("errorType", &["detach error", "servicing error"])];
-
-fn is_host(kind: &GroupKind) -> bool {
-    kind.is("metal3.io", KIND)
-}
 
 /// True for a status that an operator wrote: baremetal-operator takes any other one for none.
 fn is_written(status: Option<&Value>) -> bool {
     status.and_then(|status| status.get("lastUpdated")).is_some_and(|updated| !updated.is_null())
 }
 
-/// Takes the annotation from a host that has a status, as its operator would. Returns whether it was there.
-pub(crate) fn drop_idle(object: &mut Value) -> bool {
+/// Takes the annotation from a host that has a status, as its operator would.
+pub(crate) fn drop_idle(object: &mut Value) {
+    if !is_written(object.get("status")) {
+        return;
+    }
     let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let is_host = text("kind") == KIND && text("apiVersion").starts_with("metal3.io/");
-    if !is_host || !is_written(object.get("status")) {
-        return false;
+    let kind = GroupKind::from_api_version(text("apiVersion"), text("kind"));
+    if is_host(&kind) {
+        marks::retain_annotations(object, |key| key != ANNOTATION);
     }
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
-    let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
-        return false;
-    };
-    let was_there = annotations.remove(ANNOTATION).is_some();
-    if annotations.is_empty() {
-        metadata.remove("annotations");
-    }
-    was_there
 }
 
 /// The host with its status in the annotation as well: the hardware too where it fits, which is in its HardwareData otherwise.
@@ -82,7 +73,7 @@ fn bytes(annotations: Option<&Map<String, Value>>) -> usize {
 
 /// Why the target's operator, whose hosts have this schema, would not take the status that a host without another one carries. It refuses the
 /// host, or drops what it cannot read and registers the machine from scratch.
-pub fn problem(host: &Manifest, schema: Option<&Value>) -> Option<String> {
+pub(crate) fn problem(host: &Manifest, schema: &Value) -> Option<String> {
     if !is_host(&host.group_kind()) || is_written(host.status()) {
         return None;
     }
@@ -96,7 +87,7 @@ pub fn problem(host: &Manifest, schema: Option<&Value>) -> Option<String> {
             return Some(format!("says {field} `{value}`, which the operator's webhook refuses"));
         }
     }
-    let unknown = pruned_fields(schema?, &serde_json::json!({"status": status}));
+    let unknown = pruned_fields(schema, &serde_json::json!({"status": status}));
     (!unknown.is_empty()).then(|| format!("has fields that the target does not know: {}", unknown.join(", ")))
 }
 
@@ -143,24 +134,24 @@ mod tests {
     #[test]
     fn a_host_with_a_status_needs_no_annotation() {
         let mut object = host(&status(1, 1), Some("{}")).into_value();
-        assert!(drop_idle(&mut object));
+        drop_idle(&mut object);
         assert_eq!(object["metadata"].get("annotations"), None);
         let mut lost = host(&Value::Null, Some("{}")).into_value();
-        assert!(!drop_idle(&mut lost), "it is all that the host has");
-        assert_eq!(lost["metadata"]["annotations"][ANNOTATION], "{}");
+        drop_idle(&mut lost);
+        assert_eq!(lost["metadata"]["annotations"][ANNOTATION], "{}", "it is all that the host has");
     }
 
     #[test]
     fn what_the_operator_would_not_read_is_told() {
         let schema = json!({"type": "object", "properties": {"status": {"type": "object", "properties": {
             "operationalStatus": {"type": "string"}, "errorType": {"type": "string"}}}}});
-        let told = |carried: &str| problem(&host(&Value::Null, Some(carried)), Some(&schema));
+        let told = |carried: &str| problem(&host(&Value::Null, Some(carried)), &schema);
         assert_eq!(told(r#"{"operationalStatus": "OK"}"#), None);
         assert!(told("no json").unwrap().contains("JSON"));
         assert!(told(r#"{"operationalStatus": "servicing"}"#).unwrap().contains("servicing"));
         assert!(told(r#"{"errorType": "detach error"}"#).unwrap().contains("detach error"));
         assert!(told(r#"{"newer": 1}"#).unwrap().contains("newer"));
         // With a status of its own it is not asked.
-        assert_eq!(problem(&host(&status(1, 1), Some("no json")), Some(&schema)), None);
+        assert_eq!(problem(&host(&status(1, 1), Some("no json")), &schema), None);
     }
 }

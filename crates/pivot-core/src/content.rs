@@ -29,7 +29,7 @@ pub(crate) fn strip_server_fields(object: &mut Value) {
     for field in SERVER_FIELDS {
         metadata.remove(field);
     }
-    marks::strip(metadata);
+    marks::strip(object);
 }
 
 /// The comparable content of an object: owner references without uids, observed generations as a relation.

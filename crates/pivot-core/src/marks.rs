@@ -1,6 +1,6 @@
 //! Annotations that a pivot leaves on objects (DESIGN section 2).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::object::Manifest;
 
@@ -35,11 +35,17 @@ pub fn is_ready(manifest: &Manifest, id: &str) -> bool {
     manifest.annotation(PIVOTED_READY) == Some(id)
 }
 
-/// Removes our annotations, and the map with them where nothing is left.
-pub(crate) fn strip(metadata: &mut Map<String, Value>) {
+/// Removes the annotations of an object that are not to stay, and the map with them where nothing is left.
+pub(crate) fn retain_annotations(object: &mut Value, stays: impl Fn(&str) -> bool) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else { return };
-    annotations.retain(|key, _| !key.starts_with(PREFIX));
+    annotations.retain(|key, _| stays(key));
     if annotations.is_empty() {
         metadata.remove("annotations");
     }
+}
+
+/// Removes our annotations.
+pub(crate) fn strip(object: &mut Value) {
+    retain_annotations(object, |key| !key.starts_with(PREFIX));
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::content::{map_observed_generations, strip_server_fields};
+use crate::host;
 use crate::marks;
 use crate::object::{Manifest, Uid};
 use crate::pause::PauseField;
@@ -59,11 +60,8 @@ impl Staging<'_> {
 
     /// What a host is doing. One that no operator has seen is in no state that it could leave.
     fn state_of_host(&self) -> Option<&str> {
-        if !self.source.group_kind().is("metal3.io", "BareMetalHost") {
-            return None;
-        }
-        let state = self.source.pointer("/status/provisioning/state")?.as_str()?;
-        (!state.is_empty()).then_some(state)
+        let state = host::state(self.source);
+        (host::is_host(&self.source.group_kind()) && !state.is_empty()).then_some(state)
     }
 
     /// Owner references with the target's uids. An owner that is not staged is left out: the garbage collector would take its

@@ -17,12 +17,11 @@ use pivot_core::settled::{Actors, Scene, Settlement, brought_kinds, judge, suspe
 use crate::cluster::discovery::Discovery;
 use crate::cluster::{Cluster, Failure};
 use crate::memory::LastPivot;
-use crate::survey::{SurveyError, controllers, discover, list_extent, read_error};
+use crate::survey::{SurveyError, controllers, discover, list_extent, may_hold, read_error};
 
 /// Looks again and again at what a pivot brought; what the clusters serve is asked once.
 #[derive(Debug)]
 pub struct Observer {
-    rules: LinkRules,
     concurrency: usize,
     here: Option<Arc<Discovery>>,
     there: Option<Arc<Discovery>>,
@@ -31,7 +30,7 @@ pub struct Observer {
 impl Observer {
     /// With at most so many requests at once.
     pub fn new(concurrency: usize) -> Self {
-        Self { rules: LinkRules::builtin(), concurrency, here: None, there: None }
+        Self { concurrency, here: None, there: None }
     }
 
     /// Judges what a pivot brought to `to`. With `acts` the target acts by now, and much more is expected of it.
@@ -43,18 +42,10 @@ impl Observer {
         acts: bool,
     ) -> Result<Settlement, SurveyError> {
         let terms = &pivot.record().terms;
-        if self.there.is_none() {
-            for text in &terms.links {
-                // What no longer reads is a matter of `resume`; its kinds are then not looked at.
-                if let Ok(more) = LinkRules::parse(text) {
-                    let rules = std::mem::replace(&mut self.rules, LinkRules::builtin());
-                    self.rules = rules.extended(more);
-                }
-            }
-        }
+        let rules = || LinkRules::builtin().with_readable(&terms.links);
         let there = match &self.there {
             Some(there) => Arc::clone(there),
-            None => Arc::clone(self.there.insert(discover(Side::Target, to, &self.rules).await?)),
+            None => Arc::clone(self.there.insert(discover(Side::Target, to, &rules()).await?)),
         };
         let reach = pivot.record_of(Side::Target).and_then(|record| record.reach.clone());
         let extent = reach.filter(|reach| !reach.kinds.is_empty()).unwrap_or_else(|| Extent {
@@ -71,7 +62,7 @@ impl Observer {
             (_, None) => None,
             (Some(here), Some(_)) => Some(Arc::clone(here)),
             (None, Some(from)) => {
-                Some(Arc::clone(self.here.insert(discover(Side::Source, from, &self.rules).await?)))
+                Some(Arc::clone(self.here.insert(discover(Side::Source, from, &rules()).await?)))
             }
         };
         let view = View {
@@ -212,12 +203,7 @@ impl Others<'_> {
         }
         let mut found = false;
         for info in provider_kinds(&self.here.catalog, provider).filter(|info| !is_copyable(&info.kind)) {
-            found = match self.from.list_metadata(info, &info.storage_version, None).await {
-                Ok(listed) => listed.items.iter().any(|item| !self.moved.contains(&item.uid)),
-                Err(failure) if failure.is_forbidden() => true,
-                Err(failure) if failure.is_not_found() => false,
-                Err(failure) => return Err(failure),
-            };
+            found = may_hold(self.from, info, |item| !self.moved.contains(&item.uid)).await?;
             if found {
                 break;
             }

@@ -199,12 +199,7 @@ pub async fn status(
 /// What was asked of a pivot is what there is to look at.
 fn take_over(options: &mut Options, terms: &Terms) {
     options.request = Request { namespaces: terms.namespaces.clone(), clusters: terms.clusters.clone() };
-    for text in &terms.links {
-        // Rules that no longer read are a matter of `resume`; what is told here does without them.
-        if let Ok(more) = LinkRules::parse(text) {
-            options.rules = std::mem::replace(&mut options.rules, LinkRules::builtin()).extended(more);
-        }
-    }
+    options.rules = std::mem::replace(&mut options.rules, LinkRules::builtin()).with_readable(&terms.links);
 }
 
 impl StatusReport {

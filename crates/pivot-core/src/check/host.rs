@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
+use super::steadiness::WAIT;
 use super::{CheckId, Finding};
 use crate::condition::Condition;
+use crate::host::{self, DETACHED};
 use crate::inventory::{Inventory, Object};
-use crate::kind::GroupKind;
 use crate::object::ObjectKey;
 
 /// `status.provisioning.state` of a host at rest (`ready` is the old name of `available`).
@@ -16,10 +17,6 @@ const STEADY_STATES: [&str; 6] =
 const REBOOT: &str = "reboot.metal3.io";
 /// Asks for an inspection, unless it says `disabled`.
 const INSPECT: &str = "inspect.metal3.io";
-/// Asks to let go of a host.
-const DETACHED: &str = "baremetalhost.metal3.io/detached";
-
-const WAIT: &str = "wait until it has ended; `pivotctl move --wait-steady=30m` does";
 
 pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
     let host = Host(object);
@@ -50,7 +47,7 @@ pub(crate) fn in_error(host: &Object) -> Option<String> {
 /// to be done.
 pub(super) fn check_firmware(firmware: &Object, inventory: &Inventory, findings: &mut Vec<Finding>) {
     let is_true = |name: &str| Condition::find(&firmware.manifest, name).is_some_and(|found| found.is_true());
-    let key = ObjectKey { kind: GroupKind::new("metal3.io", "BareMetalHost"), ..firmware.key.clone() };
+    let key = ObjectKey { kind: host::kind(), ..firmware.key.clone() };
     let host = inventory.get(&key).map(Host);
     let wishes = ["/spec/settings", "/spec/updates"].map(|place| firmware.manifest.pointer(place));
     let is_wished = wishes.into_iter().flatten().any(|wish| match wish {
@@ -103,7 +100,7 @@ impl Host<'_> {
     }
 
     fn provisioning_state(&self) -> &str {
-        self.text("/status/provisioning/state")
+        host::state(&self.0.manifest)
     }
 
     fn operational_status(&self) -> &str {

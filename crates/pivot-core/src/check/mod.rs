@@ -12,7 +12,7 @@ mod target;
 
 pub use finding::{Category, CheckId, Finding, Severity};
 pub(crate) use host::in_error;
-pub(crate) use rollout::under_way;
+pub(crate) use rollout::{under_way, unseen};
 pub(crate) use target::cannot_stay;
 
 use crate::machine::Side;

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
+use super::steadiness::WAIT;
 use super::{CheckId, Finding};
 use crate::condition::Condition;
 use crate::inventory::Object;
+use crate::object::Manifest;
 use crate::pause::PauseField;
 
 /// Annotation by which a person has a Machine remediated.
 const REMEDIATE: &str = "cluster.x-k8s.io/remediate-machine";
 /// Annotation by which KubeadmControlPlane remembers the Machine that it remediates.
 const REMEDIATING: &str = "controlplane.cluster.x-k8s.io/remediation-in-progress";
-
-const WAIT: &str = "wait until it has ended; `pivotctl move --wait-steady=30m` does";
 
 pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
     for (id, what) in under_way(object) {
@@ -46,6 +46,12 @@ pub(crate) fn under_way(object: &Object) -> impl Iterator<Item = (CheckId, Strin
 }
 
 /// Machines, or what makes them.
+/// What a controller has not looked at yet.
+pub(crate) fn unseen(manifest: &Manifest) -> Option<String> {
+    let seen = manifest.pointer("/status/observedGeneration").and_then(Value::as_i64)?;
+    (seen < manifest.generation()).then(|| "its controller has not seen its newest spec yet".to_owned())
+}
+
 struct Machines<'a>(&'a Object);
 
 impl Machines<'_> {
@@ -75,9 +81,7 @@ impl Machines<'_> {
 
     /// What it is to be has changed, and its controller has not looked yet.
     fn unseen(&self) -> Option<String> {
-        let seen = self.number("/status/observedGeneration")?;
-        (seen < self.0.manifest.generation())
-            .then(|| "its controller has not seen its newest spec yet".to_owned())
+        unseen(&self.0.manifest)
     }
 
     /// Both contracts count what is up to date; conditions say it besides.
@@ -135,7 +139,6 @@ mod tests {
     use super::*;
     use crate::inventory::{Inventory, ObjectId};
     use crate::kind::KindCatalog;
-    use crate::object::Manifest;
 
     const DEPLOYMENT: &str = "MachineDeployment.cluster.x-k8s.io";
     const CONTROL_PLANE: &str = "KubeadmControlPlane.controlplane.cluster.x-k8s.io";

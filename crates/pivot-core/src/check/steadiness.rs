@@ -10,6 +10,9 @@ use crate::pause::PauseField;
 use crate::plan::Blueprint;
 use crate::select::Action;
 
+/// What helps where something ends by itself.
+pub(super) const WAIT: &str = "wait until it has ended; `pivotctl move --wait-steady=30m` does";
+
 pub(super) fn check(blueprint: &Blueprint, findings: &mut Vec<Finding>) {
     for (_, object) in blueprint.with(Action::Move) {
         match (object.key.kind.group.as_str(), object.key.kind.kind.as_str()) {

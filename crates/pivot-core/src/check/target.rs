@@ -74,7 +74,7 @@ fn pruning(blueprint: &Blueprint, target: &TargetFacts, object: &Object, finding
     else {
         return;
     };
-    if let Some(problem) = carried_status::problem(&object.manifest, Some(schema)) {
+    if let Some(problem) = carried_status::problem(&object.manifest, schema) {
         findings.push(Finding::error(
             CheckId::StatusAnnotation,
             Some(&object.key),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{HostState, Node, Replicas, Role};
 use crate::condition::Condition;
+use crate::host;
 use crate::inventory::{Inventory, Object, ObjectId};
 use crate::kind::{CLUSTER_NAME_LABEL, GroupKind};
 use crate::object::{Manifest, ObjectKey};
@@ -34,7 +35,7 @@ pub fn named_kinds(skeleton: &Inventory) -> BTreeSet<GroupKind> {
     let named = skeleton.iter().flat_map(|(_, object)| references(object)).map(|key| key.kind);
     let mut kinds: BTreeSet<GroupKind> = named.collect();
     if kinds.iter().any(|kind| kind.kind == "Metal3Machine") {
-        kinds.insert(host_kind());
+        kinds.insert(host::kind());
     }
     kinds
 }
@@ -44,10 +45,6 @@ pub fn tree(inventory: &Inventory, namespace: &str, name: &str) -> Option<Node> 
     let key = ObjectKey::new(GroupKind::new(GROUP, "Cluster"), Some(namespace), name);
     let cluster = inventory.get(&key)?;
     Some(Tree::new(inventory, cluster).root())
-}
-
-fn host_kind() -> GroupKind {
-    GroupKind::new("metal3.io", "BareMetalHost")
 }
 
 /// What a reference names. Contract v1beta1 writes `apiVersion` and, at times, a namespace.
@@ -81,7 +78,7 @@ impl<'a> Tree<'a> {
         let mut hosts = BTreeMap::new();
         for (id, object) in inventory.iter() {
             let key = &object.key;
-            if key.kind == host_kind() {
+            if host::is_host(&key.kind) {
                 hosts.extend(reference(object, "/spec/consumerRef").map(|consumer| (consumer, object)));
             } else if key.kind.group == GROUP && belongs(object, cluster) {
                 members.entry(key.kind.kind.as_str()).or_default().push((id, object));
@@ -193,7 +190,7 @@ impl<'a> Tree<'a> {
         let named = self.inventory.get(user).and_then(|user| user.manifest.annotation(HOST));
         let named = named.and_then(|path| path.split_once('/'));
         let key = match named {
-            Some((namespace, name)) => ObjectKey::new(host_kind(), Some(namespace), name),
+            Some((namespace, name)) => ObjectKey::new(host::kind(), Some(namespace), name),
             None => self.hosts.get(user)?.key.clone(),
         };
         let host = self.inventory.get(&key).map(|host| HostState::of(&host.manifest));

@@ -1,7 +1,5 @@
 //! Ironic as a Deployment of a cluster: by itself, or kept by the Ironic Standalone Operator for an `Ironic` resource.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::fence::Rescaler;
@@ -132,16 +130,6 @@ pub fn ironic_deployments(deployments: &[Manifest]) -> Vec<IronicDeployment> {
     found
 }
 
-/// Which of these pods belong to a Deployment: through a ReplicaSet of it, which need not be its latest.
-pub fn pods_of(deployment: &Uid, replica_sets: &[Manifest], pods: &[Manifest]) -> Vec<ObjectKey> {
-    let owned = |manifest: &Manifest, owners: &BTreeSet<Uid>| {
-        manifest.owner_references().iter().any(|owner| owners.contains(&owner.uid))
-    };
-    let top = BTreeSet::from([deployment.clone()]);
-    let sets: BTreeSet<Uid> = replica_sets.iter().filter(|set| owned(set, &top)).map(Manifest::uid).collect();
-    pods.iter().filter(|pod| owned(pod, &sets)).map(Manifest::key).collect()
-}
-
 /// The commands that save the leases of a pod before it is stopped.
 pub fn lease_command(pod: &ObjectKey, container: &str) -> String {
     let namespace = pod.namespace.as_deref().unwrap_or_default();
@@ -225,24 +213,5 @@ mod tests {
             (&start["spec"]["replicas"], &start["metadata"]["annotations"][STOPPED]),
             (&json!(1), &Value::Null)
         );
-    }
-
-    #[test]
-    fn pods_are_told_by_uids() {
-        let owned = |kind: &str, name: &str, owner: &str| {
-            Manifest::new(json!({"apiVersion": "v1", "kind": kind, "metadata": {
-                "name": name, "namespace": "metal3", "uid": format!("uid-{name}"),
-                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "X", "name": "x", "uid": owner}],
-            }}))
-        };
-        let sets = [
-            owned("ReplicaSet", "new", "d"),
-            owned("ReplicaSet", "old", "d"),
-            owned("ReplicaSet", "other", "e"),
-        ];
-        let pods =
-            [owned("Pod", "a", "uid-new"), owned("Pod", "b", "uid-old"), owned("Pod", "c", "uid-other")];
-        let found = pods_of(&Uid("d".to_owned()), &sets, &pods);
-        assert_eq!(found.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

@@ -6,7 +6,7 @@ mod ports;
 mod role;
 mod saved;
 
-pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command, pods_of};
+pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command};
 pub use ports::{Listener, Port, listeners};
 pub use role::{Role, belongs};
 pub use saved::{FORMAT, SavedAddress, SavedContainer, SavedError, SavedIronic};

@@ -180,6 +180,13 @@ impl LinkRules {
         self
     }
 
+    /// These rules and then those of `--links` files that a record holds. What no longer reads is left out: it is a matter of `resume`, and
+    /// whoever only looks does without.
+    #[must_use]
+    pub fn with_readable(self, texts: &[String]) -> Self {
+        texts.iter().filter_map(|text| Self::parse(text).ok()).fold(self, Self::extended)
+    }
+
     /// All rules with their positions.
     pub fn iter(&self) -> impl Iterator<Item = (RuleId, &LinkRule)> {
         (0u16..).map(RuleId).zip(&self.rules)

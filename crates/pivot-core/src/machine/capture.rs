@@ -7,13 +7,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Machine;
-use super::effect::{Act, Op, Outcome, RefusalClass, Seen, Write};
+use super::effect::{Act, Op, Outcome, RefusalClass, Write};
 use super::notice::{Notice, Side};
 use super::quiesce::guarded;
 use super::retry::Tries;
 use super::step::Step;
 use crate::fence::{self, Controller};
 use crate::object::{Manifest, ObjectKey, Uid};
+use crate::pods::pods_of;
 use crate::record::{Captured, Ending, Part};
 use crate::rewrite::OWN_MANAGER;
 
@@ -305,7 +306,7 @@ impl Machine {
         let key = self.captures.key(side, index).clone();
         let sight = self.captures.sight(side, index);
         let Some(deployment) = &sight.uid else { return self.scripted() };
-        let pods: BTreeSet<Uid> = pods_of(deployment, &seen).into_iter().collect();
+        let pods: BTreeSet<Uid> = pods_of(deployment, &seen).map(|pod| pod.uid.clone()).collect();
         let left = pods.len();
         sight.pods.extend(pods);
         if left == 0 {
@@ -378,15 +379,4 @@ impl Machine {
         }
         self.scripted();
     }
-}
-
-/// The pods that belong to a Deployment, among pods and replica sets of its namespace.
-fn pods_of(deployment: &Uid, seen: &[Seen]) -> Vec<Uid> {
-    let of = |kind: &'static str| seen.iter().filter(move |seen| seen.key.kind.kind == kind);
-    let sets: BTreeSet<&Uid> =
-        of("ReplicaSet").filter(|set| set.owners.contains(deployment)).map(|set| &set.uid).collect();
-    of("Pod")
-        .filter(|pod| pod.owners.iter().any(|owner| sets.contains(owner)))
-        .map(|pod| pod.uid.clone())
-        .collect()
 }

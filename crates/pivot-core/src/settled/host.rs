@@ -4,27 +4,22 @@ use serde_json::Value;
 
 use super::Aspect;
 use crate::check;
+use crate::host::{DETACHED, is_host, state};
 use crate::inventory::{Inventory, Object};
 use crate::kind::GroupKind;
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::pause::HOST_PAUSED;
 
-const DETACHED: &str = "baremetalhost.metal3.io/detached";
-
-fn is_host(object: &Object) -> bool {
-    object.key.kind.is("metal3.io", "BareMetalHost")
-}
-
 fn text<'a>(host: &'a Object, pointer: &str) -> &'a str {
     host.manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 pub(super) fn arrived(host: &Object, tell: &mut impl FnMut(Aspect, String)) {
-    if !is_host(host) {
+    if !is_host(&host.key.kind) {
         return;
     }
-    let state = text(host, "/status/provisioning/state");
+    let state = state(&host.manifest);
     if let Some(before) = host.manifest.annotation(marks::ARRIVED_AS)
         && modern(before) != modern(state)
         && !is_taken_into_use(host, before, state)
@@ -52,10 +47,10 @@ fn is_taken_into_use(host: &Object, before: &str, now: &str) -> bool {
 /// The operator notes the revision of the Secret with which it reached the BMC, and a Secret has another revision in every cluster.
 pub(super) fn not_registered(host: &Object, there: &Inventory) -> Option<String> {
     let is_managed = !text(host, "/spec/bmc/address").is_empty()
-        && text(host, "/status/provisioning/state") != "unmanaged"
+        && state(&host.manifest) != "unmanaged"
         && text(host, "/status/operationalStatus") != "detached"
         && [DETACHED, HOST_PAUSED].iter().all(|mark| host.manifest.annotation(mark).is_none());
-    if !is_host(host) || !is_managed {
+    if !is_host(&host.key.kind) || !is_managed {
         return None;
     }
     let name = text(host, "/spec/bmc/credentialsName");

@@ -1,7 +1,5 @@
 //! What is asked of every object that arrived.
 
-use serde_json::Value;
-
 use super::{Aspect, host};
 use crate::check;
 use crate::condition::Condition;
@@ -33,7 +31,9 @@ pub(super) fn opened(object: &Object, pivot: &str, acts: bool, tell: &mut impl F
 
 /// Why no controller of the target can have looked at it since it is there.
 pub(super) fn not_taken_up(object: &Object, there: &Inventory) -> Option<String> {
-    host::not_registered(object, there).or_else(|| says_paused(object, there)).or_else(|| unseen(object))
+    host::not_registered(object, there)
+        .or_else(|| says_paused(object, there))
+        .or_else(|| check::unseen(&object.manifest))
 }
 
 fn says_paused(object: &Object, there: &Inventory) -> Option<String> {
@@ -58,12 +58,6 @@ fn cluster_of(object: &Object) -> Option<ObjectKey> {
     let owners = object.manifest.owner_references();
     let name = named.or_else(|| owners.into_iter().find(|owner| owner.kind == kind).map(|owner| owner.name));
     Some(ObjectKey { kind, namespace: object.key.namespace.clone(), name: name? })
-}
-
-fn unseen(object: &Object) -> Option<String> {
-    let seen = object.manifest.pointer("/status/observedGeneration").and_then(Value::as_i64)?;
-    (seen < object.manifest.generation())
-        .then(|| "its controller has not seen its newest spec yet".to_owned())
 }
 
 pub(super) fn steady(object: &Object, tell: &mut impl FnMut(Aspect, String)) {

@@ -10,6 +10,7 @@ mod connect;
 mod counters;
 pub mod discovery;
 mod failure;
+mod glance;
 mod identity;
 pub mod inventory;
 mod known;

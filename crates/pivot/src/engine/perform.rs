@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
 use pivot_core::fence::Identity;
 use pivot_core::inventory::{Inventory, Object};
 use pivot_core::kind::{GroupKind, KindInfo, Scope};
@@ -16,7 +15,7 @@ use super::story::Story;
 use super::watches::{Sighting, Watches};
 use crate::cluster::discovery::Discovery;
 use crate::cluster::inventory::ListPosition;
-use crate::cluster::{CanaryOutcome, Cluster, read_failure, well_known};
+use crate::cluster::{CanaryOutcome, Cluster, Failure, read_failure, well_known};
 use crate::survey::{self, Options, SurveyError, extent_lists, list_extent};
 
 /// Where the objects come from.
@@ -210,12 +209,7 @@ impl Performer {
     /// The pods of a namespace, and what they belong to.
     async fn pods(&self, side: Side, namespace: &str) -> Outcome {
         let Some(cluster) = self.cluster(side) else { return no_such_side(side) };
-        let kinds = [("", "Pod"), ("apps", "ReplicaSet")];
-        let lists = kinds.map(|(group, kind)| {
-            let info = well_known(&GroupKind::new(group, kind)).expect("BUG: pods are unknown");
-            (info, info.storage_version.as_str(), Some(namespace))
-        });
-        self.glance_at(cluster, lists.into()).await
+        glanced(cluster.glance_at_pods(namespace).await)
     }
 
     async fn watch(&self) -> Outcome {
@@ -238,31 +232,7 @@ impl Performer {
     }
 
     async fn glance_at(&self, cluster: &Cluster, lists: Vec<(&KindInfo, &str, Option<&str>)>) -> Outcome {
-        let seen: Result<Vec<Vec<Seen>>, _> = stream::iter(lists)
-            .map(|(kind, version, namespace)| async move {
-                let listed = match cluster.list_metadata(kind, version, namespace).await {
-                    Ok(listed) => listed.items,
-                    Err(failure) if failure.is_not_found() || failure.status() == Some(405) => Vec::new(),
-                    Err(failure) => return Err(failure),
-                };
-                Ok(listed
-                    .into_iter()
-                    .map(|item| Seen {
-                        key: ObjectKey::new(kind.kind.clone(), item.namespace.as_deref(), &item.name),
-                        uid: item.uid,
-                        resource_version: item.resource_version,
-                        owners: item.owner_references.into_iter().map(|owner| owner.uid).collect(),
-                        terminating: item.deletion_timestamp.is_some(),
-                    })
-                    .collect())
-            })
-            .buffered(self.sides.options.concurrency.clamp(1, 16))
-            .try_collect()
-            .await;
-        seen.map_or_else(
-            |failure| read_failure(&failure),
-            |seen| Outcome::Glance(seen.into_iter().flatten().collect()),
-        )
+        glanced(cluster.glance(lists, self.sides.options.concurrency).await)
     }
 
     /// Where and how an object is written; `None` where its kind is not served.
@@ -280,6 +250,10 @@ impl Performer {
             None => well_known(&key.kind).map(|info| (cluster, info, info.storage_version.as_str())),
         }
     }
+}
+
+fn glanced(seen: Result<Vec<Seen>, Failure>) -> Outcome {
+    seen.map_or_else(|failure| read_failure(&failure), Outcome::Glance)
 }
 
 fn seen(object: &Object) -> Seen {

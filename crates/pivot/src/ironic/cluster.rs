@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use futures::future::try_join;
-use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments, lease_command, pods_of};
+use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments, lease_command};
 use pivot_core::kind::{GroupKind, KindInfo};
 use pivot_core::lease::CONFIG_MAP;
 use pivot_core::machine::{Op, Outcome, RefusalClass};
-use pivot_core::object::{Manifest, ObjectKey};
+use pivot_core::object::ObjectKey;
+use pivot_core::pods::pods_of;
 use pivot_core::rewrite::OWN_MANAGER;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -136,7 +136,8 @@ pub struct ClusterIronic<'a> {
 impl ClusterIronic<'_> {
     /// The Deployments, in the order in which they are stopped. The operator may be in any namespace.
     pub async fn find(&self) -> Result<Vec<IronicDeployment>, ClusterIronicError> {
-        let all = self.list("apps", "Deployment", None, "Deployments").await?;
+        let all = self.cluster.list(kind("apps", "Deployment"), "v1", None).await;
+        let all = all.map_err(|error| self.read_error("Deployments", error))?.items;
         let is_asked = |found: &IronicDeployment| {
             found.part == IronicPart::Operator
                 || self.namespace.is_none_or(|wanted| found.key.namespace.as_deref() == Some(wanted))
@@ -282,24 +283,10 @@ impl ClusterIronic<'_> {
 
     /// The pods of a Deployment, whatever state they are in.
     async fn pods(&self, deployment: &IronicDeployment) -> Result<Vec<ObjectKey>, ClusterIronicError> {
-        let namespace = deployment.key.namespace.as_deref();
-        let (sets, pods) = try_join(
-            self.list("apps", "ReplicaSet", namespace, "ReplicaSets"),
-            self.list("", "Pod", namespace, "pods"),
-        )
-        .await?;
-        Ok(pods_of(&deployment.uid, &sets, &pods))
-    }
-
-    async fn list(
-        &self,
-        group: &str,
-        name: &str,
-        namespace: Option<&str>,
-        what: &'static str,
-    ) -> Result<Vec<Manifest>, ClusterIronicError> {
-        let listed = self.cluster.list(kind(group, name), "v1", namespace).await;
-        Ok(listed.map_err(|error| self.read_error(what, error))?.items)
+        let namespace = deployment.key.namespace.as_deref().unwrap_or_default();
+        let seen = self.cluster.glance_at_pods(namespace).await;
+        let seen = seen.map_err(|error| self.read_error("pods", error))?;
+        Ok(pods_of(&deployment.uid, &seen).map(|pod| pod.key.clone()).collect())
     }
 
     fn read_error(&self, what: &'static str, error: Failure) -> ClusterIronicError {

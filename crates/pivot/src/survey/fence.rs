@@ -13,7 +13,7 @@ use pivot_core::record::FenceMode;
 use super::access::denied_on;
 use super::{Options, SurveyError, read_error};
 use crate::cluster::discovery::Discovery;
-use crate::cluster::{Cluster, Failure, well_known};
+use crate::cluster::{Cluster, Failure, ObjectMetadata, well_known};
 
 /// In the place of a pivot's id and token while there is none.
 const TRIAL: &str = "plan";
@@ -121,6 +121,20 @@ async fn list_or_denied(
     }
 }
 
+/// True where a cluster has such an object of a kind in any namespace, or may have: the user may not look.
+pub(crate) async fn may_hold(
+    cluster: &Cluster,
+    kind: &KindInfo,
+    such: impl Fn(&ObjectMetadata) -> bool,
+) -> Result<bool, Failure> {
+    match cluster.list_metadata(kind, &kind.storage_version, None).await {
+        Ok(listed) => Ok(listed.items.iter().any(such)),
+        Err(failure) if failure.is_forbidden() => Ok(true),
+        Err(failure) if failure.is_not_found() => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Kinds of controllers of which the target has objects in namespaces that PLAN did not list, or may have.
 async fn elsewhere(
     cluster: &Cluster,
@@ -140,16 +154,11 @@ async fn elsewhere(
         .map(|info| {
             let staged = &staged;
             async move {
-                let is_foreign = match cluster.list_metadata(info, &info.storage_version, None).await {
-                    Ok(listed) => listed.items.iter().any(|item| {
-                        let key = ObjectKey::new(info.kind.clone(), item.namespace.as_deref(), &item.name);
-                        !staged.contains(&key)
-                    }),
-                    Err(failure) if failure.is_forbidden() => true,
-                    Err(failure) if failure.is_not_found() => false,
-                    Err(failure) => return Err(failure),
+                let is_foreign = |item: &ObjectMetadata| {
+                    let key = ObjectKey::new(info.kind.clone(), item.namespace.as_deref(), &item.name);
+                    !staged.contains(&key)
                 };
-                Ok(is_foreign.then(|| info.kind.clone()))
+                Ok(may_hold(cluster, info, is_foreign).await?.then(|| info.kind.clone()))
             }
         })
         .buffered(options.concurrency.clamp(1, 16))

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::check::Severity;
 use crate::inventory::ObjectId;
+use crate::kind::GroupKind;
 use crate::kind::KindCatalog;
 use crate::object::Manifest;
 
