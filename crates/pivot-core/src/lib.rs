@@ -12,6 +12,7 @@ pub mod check;
 pub mod condition;
 pub mod content;
 pub mod describe;
+pub mod dhcp;
 pub mod digest;
 pub mod fence;
 pub mod graph;

@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::progress::{self, Timed};
 
 /// A program, and the package that brings it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("arping", "iputils-arping"),
     ("busybox", "busybox-static"),
     ("dhclient", "isc-dhcp-client"),
@@ -17,6 +17,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("keepalived", "keepalived"),
     ("podman", "podman"),
+    ("python3", "python3-minimal"),
     ("runc", "runc"),
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),

@@ -99,6 +99,7 @@ mod tests {
             name: name.to_owned(),
             mac: String::new(),
             up: true,
+            carrier: true,
             master: None,
             addresses: nets.iter().map(assigned).collect(),
         }

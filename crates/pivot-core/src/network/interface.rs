@@ -15,6 +15,8 @@ pub struct Interface {
     pub mac: String,
     /// True where it is switched on.
     pub up: bool,
+    /// True where somebody is at the other end.
+    pub carrier: bool,
     /// The bridge or bond that it is a part of.
     pub master: Option<String>,
     /// What it carries.
@@ -86,6 +88,7 @@ pub fn interfaces(printed: &[u8]) -> Result<Vec<Interface>, serde_json::Error> {
             name,
             mac: mac.unwrap_or_default(),
             up: flags.iter().any(|flag| flag == "UP"),
+            carrier: flags.iter().any(|flag| flag == "LOWER_UP"),
             master,
             addresses: addresses.iter().filter_map(assigned).collect(),
         })
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_ip_prints_is_understood() {
-        let printed = br#"[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP"],"address":"00:00:00:00:00:00","addr_info":[
+        let printed = br#"[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"address":"00:00:00:00:00:00","addr_info":[
             {"family":"inet","local":"127.0.0.1","prefixlen":8,"scope":"host","label":"lo","valid_life_time":4294967295}]},
             {},{"ifname":"eth2","flags":["BROADCAST"],"address":"52:54:00:00:00:01","master":"br0","addr_info":[{},
             {"family":"inet","local":"172.22.0.9","prefixlen":24,"scope":"global","dynamic":true,"valid_life_time":119},
@@ -130,6 +133,7 @@ mod tests {
         assert_eq!(read.len(), 2);
         let eth2 = &read[1];
         assert_eq!((eth2.up, eth2.master.as_deref(), eth2.addresses.len()), (false, Some("br0"), 3));
+        assert!(read[0].carrier && !eth2.carrier);
         let statics: Vec<String> = eth2.statics().map(|assigned| assigned.net.to_string()).collect();
         assert_eq!(statics, ["fd2e::9/64"]);
         assert!(!eth2.addresses[1].usable && eth2.addresses[0].usable);

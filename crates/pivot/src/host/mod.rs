@@ -4,6 +4,7 @@
 //! error. Every command has an end: what does not answer in time is given up, and what it may have done is not known.
 
 mod containers;
+mod dhcp;
 mod error;
 mod files;
 mod network;
@@ -11,6 +12,7 @@ mod quote;
 mod run;
 
 pub use containers::{Container, Engine};
+pub use dhcp::{DEFAULT_PATIENCE, DhcpError};
 pub use error::HostError;
 pub use files::{FoundFile, LEASE_FILES};
 pub use network::{NetworkError, Removal};

@@ -96,6 +96,11 @@ impl Host {
         HostError::Failed { command, host, ending, message }
     }
 
+    /// True where commands are started by nothing but this process.
+    pub(super) fn is_direct(&self) -> bool {
+        self.ssh.is_none() && self.namespace.is_none() && !self.sudo
+    }
+
     /// The words to start on this machine.
     fn line(&self, command: &[&str]) -> Vec<String> {
         let mut words: Vec<&str> = Vec::new();
@@ -144,7 +149,10 @@ impl Host {
             return Err(HostError::Unreachable { host: machine(), message: message_of(&ran.stderr) });
         }
         let program = command.first().copied().unwrap_or_default();
-        if ran.code == Some(NOT_FOUND) && (self.ssh.is_some() || self.sudo || self.namespace.is_some()) {
+        // sudo has its own words for it.
+        let unknown_to_sudo =
+            || self.sudo && ran.stderr.contains(&format!("sudo: {program}: command not found"));
+        if (ran.code == Some(NOT_FOUND) && !self.is_direct()) || unknown_to_sudo() {
             return Err(HostError::NoProgram { program: program.to_owned(), host: self.to_string() });
         }
         Ok(ran)

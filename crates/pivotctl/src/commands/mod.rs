@@ -13,6 +13,7 @@ mod ironic_cluster;
 pub(crate) mod leases;
 pub(crate) mod r#move;
 pub(crate) mod network;
+mod network_dhcp;
 mod next;
 mod partly;
 mod pivot_id;

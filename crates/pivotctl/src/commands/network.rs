@@ -6,6 +6,7 @@ use pivot::host::{Host, NetworkError, Removal};
 use pivot_core::network::{Bearing, Interface, Net};
 
 use super::Session;
+use super::network_dhcp::{self, DhcpArgs};
 use super::partly::told;
 use crate::args::{HostArgs, Output};
 use crate::error::CommandError;
@@ -25,6 +26,7 @@ pub(crate) struct NetworkArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Find(FindArgs),
+    Dhcp(DhcpArgs),
     Address(AddressArgs),
 }
 
@@ -114,6 +116,7 @@ struct RemoveArgs {
 pub(crate) async fn run(session: &Session, args: &NetworkArgs) -> Result<Exit, CommandError> {
     match &args.what {
         What::Find(args) => find(session, args).await,
+        What::Dhcp(args) => network_dhcp::run(session, args).await,
         What::Address(args) => match &args.what {
             AddressWhat::Show(args) => show(session, args).await,
             AddressWhat::Check(args) => check(session, args).await,
@@ -133,11 +136,7 @@ async fn find(session: &Session, args: &FindArgs) -> Result<Exit, CommandError> 
         Output::Yaml => data::yaml(&report),
     })?;
     if let Bearing::Beyond(_) = found.bearing {
-        return Err(CommandError::failed(
-            "interface-not-on-link",
-            format!("{} of {host} leads to {wanted} and is not on that network", found.interface),
-        )
-        .hinted("no DHCP gets through a router: name a machine with an interface on that network"));
+        return Err(CommandError::not_on_link(&found.interface, &host, wanted));
     }
     session.printer.note(last_line::NOTHING_CHANGED);
     Ok(Exit::Done)
@@ -182,8 +181,8 @@ fn static_address(interface: &Interface, endpoint: Option<IpAddr>, host: &Host) 
         return Err(CommandError::no_static_address(&interface.name, host, there()));
     };
     if !interface.up {
-        return Err(CommandError::failed("interface-down", format!("{} of {host} is down", interface.name))
-            .hinted("switch it on with `ip link set`"));
+        let message = format!("{} of {host} is down", interface.name);
+        return Err(CommandError::interface_down(message));
     }
     if !fit.usable {
         return Err(CommandError::failed(
@@ -228,7 +227,7 @@ async fn remove(session: &Session, args: &RemoveArgs) -> Result<Exit, CommandErr
     Ok(Exit::Done)
 }
 
-fn net(flag: &str, text: &str) -> Result<Net, CommandError> {
+pub(super) fn net(flag: &str, text: &str) -> Result<Net, CommandError> {
     text.parse().map_err(|error| CommandError::no_network(flag, &error))
 }
 

@@ -1,7 +1,7 @@
 //! Errors of machines, their interfaces and the leases that are found there.
 
-use pivot::host::{Host, HostError, NetworkError};
-use pivot_core::network::{FindError, NetError};
+use pivot::host::{DhcpError, Host, HostError, NetworkError};
+use pivot_core::network::{FindError, Net, NetError};
 
 use super::CommandError;
 
@@ -72,7 +72,37 @@ impl From<NetworkError> for CommandError {
     }
 }
 
+impl From<DhcpError> for CommandError {
+    fn from(error: DhcpError) -> Self {
+        let message = error.to_string();
+        match error {
+            DhcpError::Network(error) => error.into(),
+            DhcpError::NoProgram { host } => Self::failed("program-missing", message)
+                .hinted(format!("install `python3` on {host}, or ask from another machine on that network")),
+            DhcpError::Down { .. } => Self::interface_down(message),
+            DhcpError::NoCarrier { .. } => Self::failed("interface-no-carrier", message)
+                .hinted("look at its cable, or at the parts of its bridge, or ask from another machine on that network"),
+            DhcpError::NoLinkLocal { .. } => Self::failed("link-local-missing", message)
+                .hinted("switch IPv6 on there, or ask for DHCP alone with --family v4"),
+        }
+    }
+}
+
 impl CommandError {
+    /// An interface that is switched off.
+    pub(crate) fn interface_down(message: String) -> Self {
+        Self::failed("interface-down", message).hinted("switch it on with `ip link set`")
+    }
+
+    /// A network that an interface leads to and is not on.
+    pub(crate) fn not_on_link(interface: &str, host: &Host, wanted: Net) -> Self {
+        Self::failed(
+            "interface-not-on-link",
+            format!("{interface} of {host} leads to {wanted} and is not on that network"),
+        )
+        .hinted("no DHCP gets through a router: name a machine with an interface on that network")
+    }
+
     /// What stands where an address or network should.
     pub(crate) fn no_network(flag: &str, error: &NetError) -> Self {
         Self::usage("address-malformed", format!("{flag}: {error}"))

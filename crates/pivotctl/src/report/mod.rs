@@ -6,6 +6,7 @@ pub(crate) mod append;
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod describe;
+pub(crate) mod dhcp;
 pub(crate) mod finding;
 pub(crate) mod graph;
 pub(crate) mod group;

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use pivot_testbed::lan::{Podman, Station};
+use pivot_testbed::lan::{Podman, Station, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A home.
 pub(crate) struct Desk {
     home: TempDir,
+    path: String,
     /// The containers that the program finds.
     pub(crate) containers: Option<Podman>,
 }
@@ -24,7 +25,18 @@ pub(crate) struct Outcome {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), containers: None }
+        let path = "/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
+        Self { home: tempfile::tempdir().unwrap(), path, containers: None }
+    }
+
+    /// From now on it finds these programs of the machine, and no others.
+    pub(crate) fn only(&mut self, programs: &[&str]) {
+        let folder = self.file("programs");
+        std::fs::create_dir(&folder).unwrap();
+        for name in programs {
+            std::os::unix::fs::symlink(program(name).unwrap(), folder.join(name)).unwrap();
+        }
+        folder.to_str().unwrap().clone_into(&mut self.path);
     }
 
     /// A file in it.
@@ -50,7 +62,7 @@ impl Desk {
             .env_clear()
             .envs(self.containers.iter().flat_map(Podman::environment))
             .env("HOME", self.home.path())
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", &self.path)
             .current_dir(self.home.path());
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
