@@ -83,11 +83,27 @@ impl Podman {
 
     /// Runs a container on the network of a station, as the scripts of Metal3 do; `options` go to `podman run`.
     pub fn run(&self, station: &Station, name: &str, options: &[&str], command: &[&str]) -> Result<()> {
-        let fixed = ["run", "--detach", "--network=host", "--privileged", "--name", name];
+        self.make(station, &["run", "--detach"], name, options, command)
+    }
+
+    /// The same without starting it.
+    pub fn create(&self, station: &Station, name: &str, options: &[&str], command: &[&str]) -> Result<()> {
+        self.make(station, &["create"], name, options, command)
+    }
+
+    fn make(
+        &self,
+        station: &Station,
+        verb: &[&str],
+        name: &str,
+        options: &[&str],
+        command: &[&str],
+    ) -> Result<()> {
+        let fixed = ["--network=host", "--privileged", "--name", name];
         let programs = ["/usr", "/lib", "/lib64", "/etc", "/sbin"]
             .map(|folder| format!("--volume={folder}:{folder}:ro"));
         let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
-        let args = [&fixed, options, &programs, &[IMAGE], command].concat();
+        let args = [verb, &fixed, options, &programs, &[IMAGE], command].concat();
         // Not `ip netns exec`, which hides the control groups that containers need.
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--net=/run/netns/{}", station.namespace())).args(["--", "podman"]).args(&args);

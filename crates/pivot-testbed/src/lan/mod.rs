@@ -9,6 +9,7 @@ mod dhcp;
 mod keepalived;
 mod programs;
 mod ssh;
+mod turnstile;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -20,6 +21,7 @@ pub use dhcp::{Dnsmasq, Family};
 pub use keepalived::{Witness, keepalived_config, start_keepalived};
 pub use programs::{program, programs_can_run};
 pub use ssh::Sshd;
+pub use turnstile::Turnstile;
 
 use crate::plane::{Janitor, Process};
 use crate::{Error, Result};

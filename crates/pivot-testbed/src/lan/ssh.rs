@@ -20,11 +20,23 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Sshd {
     _service: Service,
     config: PathBuf,
+    outside: PathBuf,
 }
 
 impl Sshd {
     /// Starts it on a station, with all its files in `folder`, and waits until it listens. `name` is what the user's `ssh` calls the station.
     pub fn start(station: &Station, folder: &Path, name: &str, address: IpAddr) -> Result<Self> {
+        Self::start_with(station, folder, name, address, &[])
+    }
+
+    /// The same where commands find these variables.
+    pub fn start_with(
+        station: &Station,
+        folder: &Path,
+        name: &str,
+        address: IpAddr,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         let path = |file: &str| folder.join(format!("{name}-{file}"));
         let (host_key, user_key) = (path("host-key"), path("user-key"));
         for key in [&host_key, &user_key] {
@@ -38,14 +50,16 @@ impl Sshd {
         write(&authorized, &public(&user_key)?)?;
         write(&known, &format!("{address} {}", public(&host_key)?))?;
         let server = path("sshd-config");
-        write(
-            &server,
-            &format!(
-                "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\n",
-                host_key.display(),
-                authorized.display()
-            ),
-        )?;
+        let mut text = format!(
+            "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\n",
+            host_key.display(),
+            authorized.display()
+        );
+        if !variables.is_empty() {
+            let set: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            text += &format!("SetEnv {}\n", set.join(" "));
+        }
+        write(&server, &text)?;
         let config = path("ssh-config");
         write(
             &config,
@@ -57,6 +71,13 @@ impl Sshd {
                 user_key.display(),
             ),
         )?;
+        let outside = path("ssh-config-outside");
+        let inside = fs::read_to_string(&config).map_err(Error::file(&config))?;
+        let way = format!(
+            "Host *\n  ProxyCommand nsenter --net=/run/netns/{} busybox nc %h %p\n",
+            station.namespace()
+        );
+        write(&outside, &format!("{way}{inside}"))?;
         // It insists on its own full path, and on a folder that its package's service makes.
         let sshd = program("sshd").ok_or_else(|| Error::MissingTool { path: "sshd".into() })?;
         let script =
@@ -64,7 +85,7 @@ impl Sshd {
         let service = station.start("sshd", &["sh", "-c", &script], &path("log"))?;
         for _ in 0..LOOKS {
             if service.log_tail().contains("Server listening") {
-                return Ok(Self { _service: service, config });
+                return Ok(Self { _service: service, config, outside });
             }
             sleep(LOOK);
         }
@@ -74,6 +95,11 @@ impl Sshd {
     /// The user's configuration of `ssh`. It also has a `stranger`: the same machine, whose key is not known.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// The same for who is not on the network: `ssh` goes through the station's own namespace.
+    pub fn config_outside(&self) -> &Path {
+        &self.outside
     }
 }
 
