@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use pivot_core::fence;
-use pivot_core::machine::PastSide;
+use pivot_core::ironic::Stack;
+use pivot_core::machine::{PastSide, Side};
 use pivot_core::object::{Manifest, ObjectKey};
 use pivot_core::record::{
-    Document as _, DocumentError, NAMESPACE, Ownership, PivotRecord, RECORD_LABEL, chunk_key, ownership_key,
+    Document as _, DocumentError, NAMESPACE, Ownership, PivotRecord, RECORD_LABEL, State, chunk_key,
+    ownership_key,
 };
 use tokio::time::{Instant, sleep};
 
@@ -118,7 +120,15 @@ pub(crate) async fn past(cluster: &Cluster, records: &Records, id: &str) -> Resu
             None => break,
         }
     }
-    Ok(PastSide { ownership: records.ownership.clone(), record, policy, binding, chunks })
+    let ironic = stopped_ironic(records);
+    Ok(PastSide { ownership: records.ownership.clone(), record, policy, binding, chunks, ironic })
+}
+
+/// The Ironic of a cluster as the last pivot found it that took it away from there.
+pub(crate) fn stopped_ironic(records: &Records) -> Option<Stack> {
+    let finished = records.pivots.iter().map(|(record, _)| record);
+    let last = finished.filter(|record| record.state == State::Finished).max_by_key(|record| record.epoch)?;
+    last.ironic.clone().filter(|_| last.side == Side::Source)
 }
 
 /// Reads one of our documents. A server too old for the kind has none.

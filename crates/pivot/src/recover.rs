@@ -20,7 +20,7 @@ use crate::engine::{self, Sides, Source, Target};
 use crate::event::Listener;
 use crate::records::{Records, RecordsError, past, records_within};
 use crate::run::{Driver, OnFailure, RunOptions, guises, leave_seat, machine_options, story, take_seat};
-use crate::survey::{self, Options, SurveyError, discover, survey, survey_snapshot};
+use crate::survey::{self, IronicWish, Options, SurveyError, discover, survey, survey_snapshot};
 
 /// What to do with a pivot, and how.
 #[derive(Clone, Debug)]
@@ -421,6 +421,7 @@ impl Recovery {
             pivot_id: self.id.clone(),
             guises,
             versions,
+            hand_over: run_options.hand_over,
             options: run_options.survey,
         };
         let end = engine::drive(machine, sides, &seat, self.options.concurrency, interrupt, listener).await;
@@ -445,7 +446,8 @@ impl Recovery {
     }
 
     fn run_options(&self) -> Result<RunOptions, RecoverError> {
-        let Terms { namespaces, clusters, links, retire, fence, pre_copy } = self.record.terms.clone();
+        let Terms { namespaces, clusters, links, retire, fence, pre_copy, ironic } =
+            self.record.terms.clone();
         let mut rules = LinkRules::builtin();
         for text in &links {
             rules = rules.extended(LinkRules::parse(text)?);
@@ -463,8 +465,10 @@ impl Recovery {
                 concurrency: self.options.concurrency,
                 fence,
                 pivot: Some(self.id.clone()),
+                ironic: IronicWish::default(),
             },
             links,
+            hand_over: ironic,
             driver: self.options.driver.clone(),
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pivot_core::fence::Identity as Guised;
+use pivot_core::ironic::HandOver;
 use pivot_core::machine::{End, Machine, Notice, Past, PastSide, Side};
 pub use pivot_core::machine::{OnFailure, Retire};
 use pivot_core::plan::{Blueprint, ClusterIdentity};
@@ -18,7 +19,7 @@ use crate::cluster::{Cluster, Failure};
 use crate::coordinator::{Identity, LeaseTimes, Seat, SeatError, Unclaimed, Waiting};
 use crate::engine::{self, Guise, Sides, Source, Story, Target};
 use crate::event::{Event, Listener};
-use crate::records::{Records, records_within};
+use crate::records::{Records, records_within, stopped_ironic};
 use crate::survey::{DirectorySurvey, Options, Survey};
 
 /// Limit of the waits of one request that fails for now, added up.
@@ -69,6 +70,8 @@ pub struct RunOptions {
     pub survey: Options,
     /// Texts of the files of link rules among them, for the records.
     pub links: Vec<String>,
+    /// Where Ironic is on both sides; nothing where it is left alone.
+    pub hand_over: Option<HandOver>,
     /// Who drives it.
     pub driver: Driver,
 }
@@ -119,6 +122,7 @@ pub async fn run(
         pivot_id: options.pivot_id,
         guises,
         versions,
+        hand_over: options.hand_over,
         options: options.survey,
     };
     let concurrency = sides.options.concurrency;
@@ -163,6 +167,7 @@ pub(crate) async fn run_directory(
         pivot_id: options.pivot_id,
         guises,
         versions,
+        hand_over: options.hand_over,
         options: options.survey,
     };
     let concurrency = sides.options.concurrency;
@@ -185,7 +190,8 @@ async fn unclaimed(side: Side, cluster: &Cluster, driver: &Driver) -> Result<Pas
             cluster.name()
         ));
     }
-    Ok(PastSide { ownership: found.ownership, ..PastSide::default() })
+    let ironic = stopped_ironic(&found);
+    Ok(PastSide { ownership: found.ownership, ironic, ..PastSide::default() })
 }
 
 /// The pivot that a cluster takes part in.
@@ -295,6 +301,7 @@ pub(crate) fn machine_options(
             retire: options.retire,
             fence: options.survey.fence,
             pre_copy: options.pre_copy,
+            ironic: options.hand_over.clone(),
         },
         on_failure: options.on_failure,
         close: false,

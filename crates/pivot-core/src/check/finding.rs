@@ -51,14 +51,26 @@ pub enum Category {
     Objects,
     /// Whether machines and hosts stand still.
     Steadiness,
+    /// Whether Ironic can be handed over.
+    Ironic,
+    /// Whether the provisioning network has room for one Ironic at a time.
+    Network,
     /// Whether the target can take it.
     Target,
 }
 
 impl Category {
     /// All categories, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Clusters, Self::Permissions, Self::Fence, Self::Objects, Self::Steadiness, Self::Target];
+    pub const ALL: [Self; 8] = [
+        Self::Clusters,
+        Self::Permissions,
+        Self::Fence,
+        Self::Objects,
+        Self::Steadiness,
+        Self::Ironic,
+        Self::Network,
+        Self::Target,
+    ];
 
     /// Heading.
     pub fn title(self) -> &'static str {
@@ -68,6 +80,8 @@ impl Category {
             Self::Fence => "fence",
             Self::Objects => "objects",
             Self::Steadiness => "steadiness",
+            Self::Ironic => "ironic",
+            Self::Network => "network",
             Self::Target => "target",
         }
     }
@@ -135,6 +149,22 @@ checks! {
     RemediationInProgress = "remediation-in-progress" in Steadiness;
     /// No object asks to be left where it is.
     MoveBlocked = "move-blocked" in Steadiness;
+    /// Ironic is where it was said to be, and can be looked at.
+    IronicMissing = "ironic-missing" in Ironic;
+    /// Where Ironic runs in the source, the target has one that can take its place.
+    IronicTarget = "ironic-target" in Ironic;
+    /// Ironic runs on one side alone.
+    IronicTwice = "ironic-twice" in Ironic;
+    /// Ironic can be stopped, and started again.
+    IronicKept = "ironic-kept" in Ironic;
+    /// Ironic goes along only with every host of the source.
+    IronicNeeded = "ironic-needed" in Ironic;
+    /// Every line of the lease file is a lease.
+    LeaseMalformed = "lease-malformed" in Ironic;
+    /// The target's interface to the provisioning network has a static address.
+    StaticAddress = "static-address" in Network;
+    /// No other DHCP server answers on the provisioning network.
+    DhcpSecond = "dhcp-second" in Network;
     /// The target serves every kind that moves.
     KindMissing = "kind-missing" in Target;
     /// The target serves a version of every kind that the source serves too.

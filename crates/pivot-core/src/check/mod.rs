@@ -5,6 +5,7 @@ mod clusters;
 mod fence;
 mod finding;
 mod host;
+mod ironic;
 mod objects;
 mod rollout;
 mod steadiness;
@@ -30,6 +31,7 @@ pub(crate) fn run(blueprint: &Blueprint, denied: &[(Side, Permission)]) -> Vec<F
     fence::check(blueprint, &mut findings);
     objects::check(blueprint, &mut findings);
     steadiness::check(blueprint, &mut findings);
+    ironic::check(blueprint, &mut findings);
     if let Some(facts) = &blueprint.target {
         target::check(blueprint, facts, &mut findings);
     }

@@ -57,6 +57,20 @@ pub struct Answer {
     pub offered: Option<IpAddr>,
 }
 
+/// As messages name it.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.server)?;
+        if let Some(mac) = &self.mac {
+            write!(f, " ({mac})")?;
+        }
+        match self.offered {
+            Some(offered) => write!(f, ", which offers {offered}"),
+            None => f.write_str(", which offers nothing"),
+        }
+    }
+}
+
 impl Question {
     /// A question with any two numbers that nobody else has: of `mac` five bytes are kept, in an address that no vendor gives.
     pub fn new(family: Family, mac: [u8; 6], transaction: u32) -> Self {

@@ -2,11 +2,15 @@
 //! of it.
 
 mod deployment;
+mod handover;
 mod ports;
 mod role;
 mod saved;
 
 pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command};
+pub use handover::{
+    HandOver, IronicDone, IronicJob, IronicPlace, LeasesDamaged, Machine, PACKED_LIMIT, PackedLeases, Stack,
+};
 pub use ports::{Listener, Port, listeners};
 pub use role::{Role, belongs};
 pub use saved::{FORMAT, SavedAddress, SavedContainer, SavedError, SavedIronic};

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::notice::Side;
 use crate::inventory::Inventory;
+use crate::ironic::{IronicDone, IronicJob};
 use crate::kind::GroupKind;
 use crate::object::{Manifest, ObjectKey, Uid};
 
@@ -68,6 +69,13 @@ pub enum Act {
     Watch,
     /// End the watch. Answered by [`Outcome::Watching`].
     Unwatch,
+    /// Something to be done with a side's Ironic; answered by [`Outcome::Ironic`].
+    Ironic {
+        /// Where.
+        side: Side,
+        /// What.
+        job: IronicJob,
+    },
     /// Try a write that the fence must refuse, or let through, without applying it; answered by [`Outcome::Canary`].
     Canary {
         /// Where.
@@ -217,6 +225,8 @@ pub enum Outcome {
     Glance(Vec<Seen>),
     /// The watch runs, or has ended.
     Watching,
+    /// What came of a job with Ironic.
+    Ironic(Box<IronicDone>),
     /// Whether the fence refused.
     Canary {
         /// True where it did.

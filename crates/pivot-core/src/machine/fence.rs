@@ -196,8 +196,9 @@ impl Machine {
                 let token = self.options.token.clone();
                 let (leases, stopped) = (self.captures.leases(side), self.captures.stopped(side));
                 let pods = self.captures.pods(side);
+                let ironic = if side == Side::Source { self.ironic.evidence().to_vec() } else { Vec::new() };
                 self.fences.get(side).proof =
-                    Some(FenceProof { token, denials: DENIALS, leases, stopped, pods });
+                    Some(FenceProof { token, denials: DENIALS, leases, stopped, pods, ironic });
             }
             self.scripted();
             return;

@@ -9,6 +9,7 @@ use super::proof::Committed;
 use super::script::Then;
 use super::step::Step;
 use super::{Machine, Phase};
+use crate::ironic::Stack;
 use crate::object::Manifest;
 use crate::plan::ClusterIdentity;
 use crate::record::{Document as _, FORMAT, Ownership, Pause, PivotRecord, SnapshotMark, Standing, State};
@@ -26,6 +27,8 @@ pub struct PastSide {
     pub binding: Option<Manifest>,
     /// Chunks of the snapshot, in their order.
     pub chunks: Vec<Manifest>,
+    /// The Ironic of this side as it was when an earlier pivot stopped it and left it so.
+    pub ironic: Option<Stack>,
 }
 
 /// What there is to know from before.
@@ -247,6 +250,7 @@ impl Machine {
             captured: if entry.fenced { self.captures.of(side).to_vec() } else { Vec::new() },
             fenced: entry.fenced,
             source_fence: if here(true) { self.source_proof() } else { None },
+            ironic: self.recorded_ironic(side),
             snapshot: if here(true) { self.entries.snapshot.clone() } else { None },
             cause: self.entries.cause.clone(),
         }

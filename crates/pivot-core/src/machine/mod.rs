@@ -9,6 +9,7 @@ mod effect;
 mod end;
 mod fence;
 mod finish;
+mod ironic;
 mod item;
 mod ledger;
 mod lock;
@@ -44,6 +45,7 @@ pub use phase::{Phase, Reversal};
 
 use self::capture::Captures;
 use self::fence::Fences;
+use self::ironic::Ironic;
 use self::ledger::{Doc, Ledger};
 use self::lock::Entries;
 use self::proof::Committed;
@@ -139,6 +141,7 @@ pub struct Machine {
     entries: Entries,
     script: Option<Script>,
     fences: Fences,
+    ironic: Ironic,
     captures: Captures,
     gone: Gone,
     paused: BTreeMap<ObjectKey, Paused>,
@@ -204,6 +207,7 @@ impl Machine {
             entries,
             script: None,
             fences: Fences::default(),
+            ironic: Ironic::default(),
             captures: Captures::default(),
             gone: Gone::default(),
             paused: BTreeMap::new(),
@@ -339,7 +343,9 @@ impl Machine {
     fn skip_reason(&self, phase: Phase) -> Option<String> {
         let is_directory = self.blueprint.origin == Origin::Directory;
         match phase {
-            Phase::FenceTarget | Phase::FenceSource if !self.is_fenced_fully() => {
+            Phase::FenceTarget | Phase::FenceSource
+                if !self.is_fenced_fully() && !(phase == Phase::FenceSource && self.hands_over()) =>
+            {
                 Some("--fence=pause: the pause and the watch are the only fence".to_owned())
             }
             Phase::PreCopy | Phase::Quiesce | Phase::FenceSource | Phase::Snapshot | Phase::Prepare
@@ -370,7 +376,7 @@ impl Machine {
             Phase::Lock => self.begin_lock(),
             Phase::FenceTarget => self.begin_fence(Side::Target),
             Phase::Quiesce => self.begin_quiesce(),
-            Phase::FenceSource => self.begin_fence(Side::Source),
+            Phase::FenceSource => self.begin_fence_source(),
             Phase::Snapshot => self.push(Step::Snapshot),
             Phase::PreCopy | Phase::Stage => self.begin_stage(),
             Phase::Verify => self.begin_verify(),
@@ -478,7 +484,11 @@ impl Machine {
             return Active::Target;
         }
         let may_act = match self.rollback {
-            Some(_) => self.paused.is_empty() && !self.ledger.may_have(Side::Source, Doc::Binding),
+            Some(_) => {
+                self.paused.is_empty()
+                    && !self.ironic.may_be_stopped()
+                    && !self.ledger.may_have(Side::Source, Doc::Binding)
+            }
             None => self.phase <= Phase::PreCopy,
         };
         if may_act { Active::Source } else { Active::Neither }

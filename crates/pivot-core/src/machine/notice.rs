@@ -79,6 +79,13 @@ pub enum Notice {
         /// The objects concerned (the first few).
         objects: Vec<ObjectKey>,
     },
+    /// What was seen of a side's Ironic: that it is stopped, or runs.
+    Ironic {
+        /// Where.
+        side: Side,
+        /// What was seen.
+        evidence: String,
+    },
     /// Something the user should know.
     Warning {
         /// The object.

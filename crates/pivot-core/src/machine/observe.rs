@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Machine;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Seen, Write};
+use super::ironic::IronicStep;
 use super::notice::{Notice, Side};
 use super::quiesce::guarded;
 use super::retry::Tries;
@@ -36,6 +37,15 @@ fn wave(key: &ObjectKey) -> u8 {
 impl Machine {
     pub(super) fn begin_activate(&mut self) {
         self.push(Step::Unwatch);
+        if self.terms_hand_over().is_some() {
+            self.push(Step::Ironic(Side::Target, IronicStep::Start));
+        } else {
+            self.open_hosts_first();
+        }
+    }
+
+    /// Ironic acts in the target by now, where it was handed over.
+    pub(super) fn open_hosts_first(&mut self) {
         self.open_next_wave(None);
     }
 

@@ -75,6 +75,7 @@ impl Machine {
             self.stage.asked_namespaces.extend(record.asked.iter().map(|name| namespace_key(name)));
             self.fences.remember(Side::Source, record.source_fence.clone());
         }
+        self.remember_ironic(past);
     }
 
     fn remember_side(&mut self, side: Side, found: &PastSide) {

@@ -6,6 +6,7 @@ use super::Machine;
 use super::defect::Defect;
 use super::effect::{Op, Outcome, RefusalClass, Revision, Write};
 use super::end::End;
+use super::ironic::IronicStep;
 use super::ledger::Doc;
 use super::namespace::Namespaces;
 use super::notice::{Notice, Side};
@@ -158,7 +159,16 @@ impl Machine {
         self.play(waves, Then::TargetCleared);
     }
 
+    /// Ironic comes back before anybody may act who needs it.
     pub(super) fn clear_source(&mut self) {
+        if self.ironic.may_be_stopped() && self.has_side(Side::Source) {
+            self.push(Step::Ironic(Side::Source, IronicStep::Start));
+        } else {
+            self.open_source();
+        }
+    }
+
+    pub(super) fn open_source(&mut self) {
         let paused: Vec<_> = self.paused.keys().cloned().collect();
         if paused.is_empty() || !self.has_side(Side::Source) {
             return self.restored_all();

@@ -10,6 +10,8 @@ use super::step::Step;
 pub(super) enum Then {
     /// LOCK is done.
     Locked,
+    /// What the source's Ironic is stands in both records.
+    IronicSaved,
     /// A fence stands.
     Fenced,
     /// Pause values are saved: what was found changed may be paused.
@@ -100,6 +102,7 @@ impl Machine {
     fn follow(&mut self, then: Then) {
         match then {
             Then::Locked => self.advance("both clusters are taken".to_owned()),
+            Then::IronicSaved => self.stop_ironic(),
             Then::Fenced => self.fenced(),
             Then::PausesSaved => self.pauses_saved(),
             Then::ReachSaved => self.stage_now(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Machine;
 use super::capture::Stand;
 use super::effect::{Act, Onlooker, Outcome, RefusalClass};
+use super::ironic::IronicStep;
 use super::ledger::Doc;
 use super::notice::Side;
 use super::retry::Tries;
@@ -28,6 +29,8 @@ pub(super) enum Step {
     Left(Side, usize, Stand),
     /// It is given back, or put to rest.
     Free(Side, usize, Ending),
+    /// Something with a side's Ironic.
+    Ironic(Side, IronicStep),
     /// After the commit, in another run: what is in the target.
     Rejoin,
     Pause(ObjectKey),
@@ -114,6 +117,7 @@ impl Step {
             | Self::Canary(..)
             | Self::Idle(..)
             | Self::Left(..)
+            | Self::Ironic(..)
             | Self::Rejoin
             | Self::Acknowledge
             | Self::Snapshot
@@ -150,6 +154,7 @@ impl Machine {
             Step::Free(side, index, ending) => {
                 Act::Write(self.manager_write(*side, *index, Stand::Ended(*ending)))
             }
+            Step::Ironic(side, step) => Act::Ironic { side: *side, job: self.ironic_job(*side, *step) },
             Step::Acknowledge | Step::Snapshot => {
                 Act::Inventory { known: Arc::new(self.blueprint.source.inventory.clone()) }
             }
@@ -192,6 +197,7 @@ impl Machine {
             | Step::Idle(side, ..)
             | Step::Left(side, ..)
             | Step::Free(side, ..)
+            | Step::Ironic(side, _)
             | Step::ReadBack { side, .. } => *side,
             Step::Delayed(_, step) => self.side_of(step),
             Step::Remove(_) => self.removal().side(),
@@ -252,6 +258,7 @@ impl Machine {
             Step::Remove(entry) => self.removal().entry(*entry).key.clone(),
             Step::Confirm(..)
             | Step::Canary(..)
+            | Step::Ironic(..)
             | Step::Rejoin
             | Step::Acknowledge
             | Step::Snapshot
@@ -284,6 +291,7 @@ impl Machine {
             Step::Idle(..) => format!("waiting for the holder of {}", self.key_of(step)),
             Step::Left(..) => format!("listing the pods of {}", self.key_of(step)),
             Step::Free(..) => format!("giving back {}", self.key_of(step)),
+            Step::Ironic(_, step) => step.describe().to_owned(),
             Step::Rejoin
             | Step::Acknowledge
             | Step::Snapshot
@@ -324,6 +332,7 @@ impl Machine {
             Step::Idle(side, index, stand) => self.settle_idle(side, index, stand, outcome),
             Step::Left(side, index, stand) => self.settle_left(side, index, stand, outcome),
             Step::Free(side, index, ending) => self.settle_free(side, index, ending, tries, outcome),
+            Step::Ironic(side, step) => self.settle_ironic(side, step, outcome),
             Step::Rejoin => self.settle_rejoin(outcome),
             Step::Pause(key) => self.settle_pause(key, tries, outcome),
             Step::Acknowledge => self.settle_acknowledge(outcome),

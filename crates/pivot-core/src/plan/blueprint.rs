@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Permission, SourceFacts, TargetFacts};
 use super::fence::PlanFence;
+use super::ironic::IronicFacts;
 use super::report::{ClusterIdentity, FORMAT, PlanItem, PlanKind, PlanLink, PlanReport, PlanRole};
 use crate::check::{self, Finding};
 use crate::content::declared_digest;
@@ -58,6 +59,8 @@ pub struct Blueprint {
     pub staged: BTreeSet<ObjectId>,
     /// The order of their creation.
     pub order: CreationOrder,
+    /// What was seen of Ironic; absent where it was not looked for.
+    pub ironic: Option<Arc<IronicFacts>>,
 }
 
 impl Blueprint {
@@ -90,6 +93,7 @@ impl Blueprint {
             selection,
             staged,
             order,
+            ironic: None,
         }
     }
 
@@ -121,6 +125,7 @@ impl Blueprint {
             selection,
             staged,
             order,
+            ironic: None,
         }
     }
 
@@ -152,6 +157,7 @@ impl Blueprint {
             selection,
             staged,
             order,
+            ironic: None,
         }
     }
 
@@ -304,6 +310,7 @@ impl Blueprint {
             namespaces: self.request.namespaces.as_ref().map(|names| names.iter().cloned().collect()),
             clusters: self.request.clusters.iter().cloned().collect(),
             fence: PlanFence::of(self),
+            ironic: self.plan_ironic(),
             kinds: kinds.collect(),
             links: links.collect(),
             items,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fence::PlanFence;
+use super::ironic::PlanIronic;
 use crate::check::{Finding, Severity};
 use crate::digest::Digest;
 use crate::kind::GroupKind;
@@ -97,6 +98,9 @@ pub struct PlanReport {
     /// How others are kept from acting.
     #[serde(default)]
     pub fence: PlanFence,
+    /// What is done with Ironic; absent where it is left alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ironic: Option<PlanIronic>,
     /// Kinds that take part in the move.
     pub kinds: Vec<PlanKind>,
     /// Every object found, in the order of kind and name.

@@ -154,6 +154,7 @@ mod tests {
             captured: Vec::new(),
             fenced: true,
             source_fence: None,
+            ironic: None,
             snapshot: None,
             cause: None,
         }

@@ -10,6 +10,7 @@ use super::captured::Captured;
 use super::document::Document;
 use super::ownership::Ownership;
 use crate::digest::Digest;
+use crate::ironic::{HandOver, Stack};
 use crate::machine::{Extent, Phase, Retire, Side};
 use crate::object::{ObjectKey, Uid};
 use crate::plan::{ClusterIdentity, Origin};
@@ -72,6 +73,9 @@ pub struct Terms {
     pub fence: FenceMode,
     /// Whether the bulk is staged while the source still acts.
     pub pre_copy: bool,
+    /// Where Ironic is on both sides; absent where the pivot leaves it alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ironic: Option<HandOver>,
 }
 
 /// A pause of ours, and the value before it.
@@ -101,6 +105,9 @@ pub struct FenceProof {
     /// Uids of pods that were seen to leave.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub pods: BTreeSet<Uid>,
+    /// What was seen of Ironic's end.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ironic: Vec<String>,
 }
 
 /// The snapshot that is kept in the target.
@@ -167,6 +174,10 @@ pub struct PivotRecord {
     /// Target only: evidence that the source is fenced.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source_fence: Option<FenceProof>,
+    /// What the source's Ironic was before it was stopped, with its leases; written before it is. Once the pivot has finished only the
+    /// source's record keeps it: a pivot back starts it as it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ironic: Option<Stack>,
     /// Target only: the snapshot.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub snapshot: Option<SnapshotMark>,

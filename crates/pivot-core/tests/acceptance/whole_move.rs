@@ -160,7 +160,11 @@ fn moved(world: &World) -> Result<(Blueprint, [Store; 2]), Box<Finding>> {
                 Act::Glance { side: Side::Source, .. } => Outcome::Glance(source.glance()),
                 Act::Glance { side: Side::Target, .. } => Outcome::Glance(target.glance()),
                 Act::Watch | Act::Unwatch => Outcome::Watching,
-                act @ (Act::Read { .. } | Act::Occupants(_) | Act::Pods { .. } | Act::Canary { .. }) => {
+                act @ (Act::Read { .. }
+                | Act::Occupants(_)
+                | Act::Pods { .. }
+                | Act::Ironic { .. }
+                | Act::Canary { .. }) => {
                     panic!("nothing asks for {act:?}")
                 }
             };

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::admission::Author;
 use crate::content::set_host_pause;
+use crate::ironic::{self, Ironic};
 use crate::server::{Server, namespace_key};
 use crate::world::{Managers, World};
 
@@ -55,6 +56,10 @@ pub(crate) struct Clusters {
     pub(crate) undisturbed: bool,
     /// Somebody unpaused, or added, something that acts.
     pub(crate) meddled: bool,
+    /// What somebody added to the source while it was cleared.
+    pub(crate) late: BTreeSet<ObjectKey>,
+    /// Both sides' Ironic; nothing where it is left alone.
+    pub(crate) ironic: BTreeMap<Side, Ironic>,
     edits: usize,
 }
 
@@ -95,6 +100,8 @@ impl Clusters {
             ghosts: BTreeSet::new(),
             undisturbed: true,
             meddled: false,
+            late: BTreeSet::new(),
+            ironic: if world.ironic { ironic::both() } else { BTreeMap::new() },
             edits: 0,
         }
     }

@@ -9,6 +9,7 @@ use pivot_core::record::{FenceMode, Verb};
 
 use crate::chance::Fate;
 use crate::clusters::Clusters;
+use crate::ironic;
 use crate::recover::TakeUp;
 use crate::run::{Ending, Run, Setup};
 use crate::tally::Tally;
@@ -26,8 +27,16 @@ pub(crate) fn instants(run: &mut Run) -> Vec<(Phase, Clusters)> {
             instants.push((phase, run.clusters.clone()));
             return instants;
         }
-        if matches!(hand.in_flight[0].act, Act::Write(_)) {
-            instants.push((phase, run.clusters.clone()));
+        match &hand.in_flight[0].act {
+            Act::Write(_) => instants.push((phase, run.clusters.clone())),
+            Act::Ironic { side, job } => {
+                instants.push((phase, run.clusters.clone()));
+                // A job with a machine is many commands: half of them are done.
+                let mut half = run.clusters.clone();
+                ironic::perform(&mut half, &hand.id, (*side, job), Fate::Broken);
+                instants.push((phase, half));
+            }
+            _ => {}
         }
         if hand.sightings.is_empty() {
             hand.finish(&mut run.clusters, 0, Fate::Done);

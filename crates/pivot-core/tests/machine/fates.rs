@@ -49,6 +49,7 @@ fn what(run: &Run) -> &'static str {
         Act::Write(_) => "write",
         Act::Read { .. } => "read",
         Act::Canary { .. } => "canary",
+        Act::Ironic { .. } => "ironic",
         Act::Watch | Act::Unwatch => "watch",
         Act::Inventory { .. }
         | Act::ListTarget(_)

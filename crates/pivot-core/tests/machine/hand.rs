@@ -13,6 +13,7 @@ use pivot_core::select::Action;
 use crate::admission::Author;
 use crate::chance::Fate;
 use crate::clusters::Clusters;
+use crate::ironic;
 use crate::laws;
 use crate::server::includes;
 
@@ -132,6 +133,14 @@ impl Hand {
             message: "as chance would have it".to_owned(),
             retry_after: None,
         };
+        if let Act::Ironic { side, job } = act
+            && !matches!(fate, Fate::Busy | Fate::Denied)
+        {
+            if self.is_zombie {
+                return ironic::kept_away();
+            }
+            return ironic::perform(clusters, &self.id, (*side, job), fate);
+        }
         match fate {
             Fate::Busy => return refused(RefusalClass::Busy),
             Fate::Broken => return Outcome::Unknown("broken".to_owned()),
@@ -176,6 +185,7 @@ impl Hand {
                 server.tick();
                 Outcome::Glance(server.pods(namespace))
             }
+            Act::Ironic { .. } => unreachable!("its fate was seen to before"),
             Act::Watch => {
                 self.watched = Some(self.listed);
                 Outcome::Watching
@@ -216,8 +226,9 @@ impl Hand {
             |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
         let before = driven_by(clusters);
         // Once the fence has gone, only the limits of the seat keep away what was on its way when it fell asleep.
-        let is_late = clusters.lowered.contains(&write.side)
-            && before.as_ref().is_none_or(|token| *token != self.token);
+        // A namespace is behind no fence.
+        let is_unfenced = clusters.lowered.contains(&write.side) || write.key.kind.kind == "Namespace";
+        let is_late = is_unfenced && before.as_ref().is_none_or(|token| *token != self.token);
         let outcome = clusters.server_mut(write.side).write(&self.author(), write);
         if is_late && matches!(outcome, Outcome::Written(_)) {
             clusters.ghosts.insert((write.side, write.key.clone()));
@@ -289,6 +300,7 @@ fn side_of(act: &Act) -> Option<Side> {
         | Act::Read { side, .. }
         | Act::Glance { side, .. }
         | Act::Pods { side, .. }
+        | Act::Ironic { side, .. }
         | Act::Canary { side, .. } => Some(*side),
         Act::Inventory { .. } | Act::Watch => Some(Side::Source),
         Act::ListTarget(_) | Act::Occupants(_) => Some(Side::Target),

@@ -12,6 +12,7 @@ use crate::admission::Author;
 use crate::clusters::Clusters;
 use crate::content::unpaused_content;
 use crate::hand::{Hand, is_record};
+use crate::ironic;
 
 pub(crate) fn before_write(hand: &Hand, clusters: &Clusters, write: &Write) {
     is_guarded(write);
@@ -219,6 +220,7 @@ fn is_complete(hand: &Hand, clusters: &Clusters) {
 
 /// I1: never do both sides act.
 pub(crate) fn after_step(clusters: &Clusters) {
+    ironic::after_step(clusters);
     if !clusters.meddled && clusters.dead.is_empty() && clusters.acts(Side::Target) {
         assert!(!clusters.acts(Side::Source), "both sides act");
     }

@@ -16,6 +16,7 @@ mod ends;
 mod exhaustive;
 mod fates;
 mod hand;
+mod ironic;
 mod judge;
 mod laws;
 mod prepare;

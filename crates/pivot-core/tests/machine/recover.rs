@@ -82,6 +82,7 @@ pub(crate) fn past(clusters: &Clusters, side: Side, id: &str) -> PastSide {
         policy: read(&fence::policy_key(id)),
         binding: read(&fence::binding_key(id)),
         chunks: chunks.collect(),
+        ironic: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pivot_core::machine::{End, Machine, OnFailure, Past, Phase, Retire, Side};
-use pivot_core::object::ObjectKey;
+use pivot_core::object::{Manifest, ObjectKey};
 use pivot_core::record::{FenceMode, NoCourse, Terms, Verb};
 use pivot_core::select::Action;
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::chance::{Choice, Fate};
 use crate::clusters::Clusters;
 use crate::hand::Hand;
+use crate::ironic;
 use crate::recover::{TakeUp, Taken, options, past, take_up};
 use crate::survey::{obstacle, survey};
 use crate::world::World;
@@ -46,8 +47,14 @@ impl Setup {
         }
     }
 
-    fn terms(&self) -> Terms {
-        Terms { retire: self.retire, fence: self.fence, pre_copy: self.pre_copy, ..Terms::default() }
+    fn terms(&self, world: &World) -> Terms {
+        Terms {
+            retire: self.retire,
+            fence: self.fence,
+            pre_copy: self.pre_copy,
+            ironic: world.ironic.then(ironic::hand_over),
+            ..Terms::default()
+        }
     }
 }
 
@@ -108,7 +115,7 @@ impl Run {
             bulk: self.setup.bulk,
             ..TakeUp::new(Verb::Resume)
         };
-        let options = options(id, &token, self.setup.terms(), &self.clusters, &how);
+        let options = options(id, &token, self.setup.terms(&self.world), &self.clusters, &how);
         let machine = Machine::new(blueprint, options, &past);
         Some(Hand::new(machine, (id, token), self.setup.fence, self.setup.room, &mut self.clusters))
     }
@@ -192,7 +199,13 @@ impl Run {
             Choice::Pause(n) => clusters.pause(n),
             Choice::Unpause(n) => clusters.unpause(n),
             Choice::Remove(n) => clusters.remove(n),
-            Choice::Add(n) => clusters.add(self.world.newcomer(n)),
+            Choice::Add(n) => {
+                let newcomer = self.world.newcomer(n);
+                if phase == Phase::Retire {
+                    clusters.late.insert(Manifest::new(newcomer.clone()).key());
+                }
+                clusters.add(newcomer)
+            }
             Choice::Intrude(n) => {
                 let namespace = if n % 2 == 0 { "here" } else { "there" };
                 let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("intruder-{n}"), "namespace": namespace}});

@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) managers: Managers,
     /// How many requests a policy takes to come into force.
     pub(crate) lag: u32,
+    /// Ironic is handed over.
+    pub(crate) ironic: bool,
 }
 
 /// Up to nine objects.
@@ -103,16 +105,20 @@ fn world_of(most: usize) -> impl Strategy<Value = World> {
         2 => Just(Managers::Both),
         2 => Just(Managers::Asleep),
     ];
-    (shapes, any::<[bool; 2]>(), managers, 0u32..4).prop_map(|(shapes, [here, there], managers, lag)| World {
-        shapes,
-        target_namespaces: [("here", here), ("there", there)]
-            .into_iter()
-            .filter(|(_, exists)| *exists)
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-        managers,
-        lag,
-    })
+    let ironic = prop::bool::weighted(0.25);
+    (shapes, any::<[bool; 2]>(), managers, 0u32..4, ironic).prop_map(
+        |(shapes, [here, there], managers, lag, ironic)| World {
+            shapes,
+            target_namespaces: [("here", here), ("there", there)]
+                .into_iter()
+                .filter(|(_, exists)| *exists)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            managers,
+            lag,
+            ironic,
+        },
+    )
 }
 
 impl Shape {
@@ -136,8 +142,13 @@ pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
     let host = || Shape { owners: vec![0], finalizer: true, behind: true, ..Shape::of(2) };
     let secret = |needed_by: usize| Shape { owners: vec![needed_by], ..Shape::of(4) };
     let here = || BTreeSet::from(["here".to_owned()]);
-    let world =
-        |shapes, target_namespaces| World { shapes, target_namespaces, managers: Managers::Nobody, lag: 1 };
+    let world = |shapes, target_namespaces| World {
+        shapes,
+        target_namespaces,
+        managers: Managers::Nobody,
+        lag: 1,
+        ironic: false,
+    };
     vec![
         ("a cluster alone", world(vec![cluster()], here())),
         (
@@ -156,6 +167,7 @@ pub(crate) fn fixed_worlds() -> Vec<(&'static str, World)> {
                 here(),
             ),
         ),
+        ("Ironic is handed over", World { ironic: true, ..world(vec![cluster(), host()], here()) }),
         (
             "managers on both sides",
             World { managers: Managers::Both, ..world(vec![cluster(), host()], here()) },
@@ -260,7 +272,8 @@ impl World {
 }
 
 fn uid(n: usize) -> String {
-    format!("source-{n}")
+    // Not as the servers number what others put there.
+    format!("object-{n}")
 }
 
 /// The kinds that both clusters serve.

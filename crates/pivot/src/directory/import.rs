@@ -62,6 +62,7 @@ impl Import {
             patience: PATIENCE,
             survey: self.options,
             links: Vec::new(),
+            hand_over: None,
             driver,
         };
         run_directory(self.survey, target, options, interrupt, teller.listener).await

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use pivot_core::fence::Identity;
 use pivot_core::inventory::{Inventory, Object};
+use pivot_core::ironic::{HandOver, IronicJob};
 use pivot_core::kind::{GroupKind, KindInfo, Scope};
-use pivot_core::machine::{Act, Effect, EffectId, Extent, Onlooker, Outcome, Seen, Side};
+use pivot_core::machine::{Act, Effect, EffectId, Extent, Onlooker, Outcome, RefusalClass, Seen, Side};
 use pivot_core::object::ObjectKey;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
@@ -16,6 +17,7 @@ use super::watches::{Sighting, Watches};
 use crate::cluster::discovery::Discovery;
 use crate::cluster::inventory::ListPosition;
 use crate::cluster::{CanaryOutcome, Cluster, Failure, read_failure, well_known};
+use crate::ironic::Station;
 use crate::survey::{self, Options, SurveyError, extent_lists, list_extent};
 
 /// Where the objects come from.
@@ -53,6 +55,8 @@ pub(crate) struct Sides {
     /// Nothing where the fence is the pause alone.
     pub(crate) guises: BTreeMap<Side, Guise>,
     pub(crate) versions: BTreeMap<GroupKind, String>,
+    /// Where Ironic is on both sides; nothing where it is left alone.
+    pub(crate) hand_over: Option<HandOver>,
     pub(crate) options: Options,
 }
 
@@ -120,6 +124,7 @@ impl Performer {
                 self.watches.lock().await.stop().await;
                 Outcome::Watching
             }
+            Act::Ironic { side, job } => self.ironic(side, job).await,
             Act::Canary { side, onlooker } => self.canary(side, &onlooker).await,
         }
     }
@@ -132,6 +137,29 @@ impl Performer {
         match list_extent(cluster, discovery, versions, extent, concurrency).await {
             Ok(inventory) => Outcome::Inventory(Box::new(inventory)),
             Err(error) => read_failure(&error.source),
+        }
+    }
+
+    /// Something to be done with a side's Ironic. Its Deployments are written under the pivot's own identity.
+    async fn ironic(&self, side: Side, job: IronicJob) -> Outcome {
+        let Some(hand_over) = &self.sides.hand_over else { return no_such_side(side) };
+        let place = match side {
+            Side::Source => &hand_over.source,
+            Side::Target => &hand_over.target,
+        };
+        let station = Station {
+            place,
+            cluster: self.guise(side).map(|guise| &guise.cluster).or_else(|| self.cluster(side)),
+            endpoint: hand_over.endpoint,
+            wait: self.sides.options.wait,
+        };
+        match station.perform(job).await {
+            Ok(done) => Outcome::Ironic(Box::new(done)),
+            Err(error) => Outcome::Refused {
+                class: if error.is_passing() { RefusalClass::Busy } else { RefusalClass::Denied },
+                message: error.to_string(),
+                retry_after: None,
+            },
         }
     }
 
@@ -269,7 +297,7 @@ fn seen(object: &Object) -> Seen {
 /// PLAN finds kinds that a side does not know; one can only vanish afterwards.
 fn unknown_kind(key: &ObjectKey) -> Outcome {
     Outcome::Refused {
-        class: pivot_core::machine::RefusalClass::NotFound,
+        class: RefusalClass::NotFound,
         message: format!("the kind of {key} is not served"),
         retry_after: None,
     }
@@ -278,7 +306,7 @@ fn unknown_kind(key: &ObjectKey) -> Outcome {
 /// The machine asks nothing of a side that it was told to do without.
 fn no_such_side(side: Side) -> Outcome {
     Outcome::Refused {
-        class: pivot_core::machine::RefusalClass::Denied,
+        class: RefusalClass::Denied,
         message: format!("BUG: the {side} is not there to be asked"),
         retry_after: None,
     }

@@ -1,10 +1,11 @@
 //! Ironic as a Deployment of a cluster, with the operator that keeps it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments, lease_command};
 use pivot_core::kind::{GroupKind, KindInfo};
-use pivot_core::lease::CONFIG_MAP;
+use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
 use pivot_core::machine::{Op, Outcome, RefusalClass};
 use pivot_core::object::ObjectKey;
 use pivot_core::pods::pods_of;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Cluster, Failure, well_known};
+use crate::leases::{LeasesError, Place};
 
 /// Between two looks at pods.
 const LOOK: Duration = Duration::from_millis(500);
@@ -114,8 +116,30 @@ pub enum ClusterIronicError {
 impl ClusterIronicError {
     /// True where nothing was changed: it was found before that it would not do.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Kept { .. } | Self::NoOperator { .. } | Self::Unsaved { .. })
+        self.remedy().is_some()
     }
+
+    /// What is to be done before a stop that was refused.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Kept { remedy, .. } => Some(remedy.clone()),
+            Self::NoOperator { resource, .. } => Some(format!(
+                "stop the operator that keeps Ironic {resource}, or let it be seen: it starts the Deployment again"
+            )),
+            Self::Unsaved { command, .. } => Some(format!("save them first: {command}")),
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Pods { .. }
+            | Self::Rescaled { .. }
+            | Self::NotReady { .. } => None,
+        }
+    }
+}
+
+/// Namespaces of the Deployments that serve DHCP.
+pub(super) fn lease_namespaces(found: &[IronicDeployment]) -> BTreeSet<String> {
+    let serves = |found: &&IronicDeployment| matches!(&found.part, IronicPart::Ironic { dhcp: Some(_), .. });
+    found.iter().filter(serves).filter_map(|found| found.key.namespace.clone()).collect()
 }
 
 fn kind(group: &str, kind: &str) -> &'static KindInfo {
@@ -176,6 +200,36 @@ impl ClusterIronic<'_> {
             }
         }
         Ok(found.iter().map(|deployment| deployment.key.path()).collect())
+    }
+
+    /// What keeps the Deployments from being stopped, with a remedy each.
+    pub async fn obstacles(
+        &self,
+        found: &[IronicDeployment],
+    ) -> Result<Vec<(String, String)>, ClusterIronicError> {
+        let mut obstacles = Vec::new();
+        for deployment in found {
+            match self.may_stop(deployment, found, false).await {
+                Ok(()) => {}
+                Err(error) => match error.remedy() {
+                    Some(remedy) => obstacles.push((error.to_string(), remedy)),
+                    None => return Err(error),
+                },
+            }
+        }
+        Ok(obstacles)
+    }
+
+    /// The leases that lie in ConfigMaps beside the Deployments that serve DHCP.
+    pub async fn leases(&self, found: &[IronicDeployment]) -> Result<LeaseFile, LeasesError> {
+        let mut file = LeaseFile::default();
+        for namespace in lease_namespaces(found) {
+            let place = Place { cluster: self.cluster, namespace: &namespace, name: CONFIG_MAP };
+            if let Some(stored) = place.read().await? {
+                file = merge(&LeaseFile::parse(stored.text()?.as_bytes()), &file).file;
+            }
+        }
+        Ok(file)
     }
 
     async fn may_stop(

@@ -4,6 +4,7 @@ mod access;
 mod claim;
 mod directory;
 mod fence;
+mod ironic;
 mod look;
 mod snapshot;
 mod target;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pivot_core::check::Finding;
 use pivot_core::inventory::Inventory;
+use pivot_core::ironic::HandOver;
 use pivot_core::kind::{GroupKind, KindInfo, PROVIDER_LABEL};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::Side;
@@ -33,6 +35,7 @@ use self::claim::claim;
 pub(crate) use self::directory::{DirectoryRefused, DirectorySurvey, survey_directory};
 use self::fence::fence_facts;
 pub(crate) use self::fence::{controllers, may_hold};
+pub use self::ironic::{IronicWish, Wish};
 pub(crate) use self::look::Look;
 pub(crate) use self::snapshot::{survey_nothing, survey_snapshot};
 pub(crate) use self::target::{extent_lists, list_extent};
@@ -53,6 +56,8 @@ pub struct Options {
     pub fence: FenceMode,
     /// The pivot that is taken up again, if one is: what it left is no obstacle to itself.
     pub pivot: Option<String>,
+    /// Where Ironic is. Whoever takes a pivot up does not look for it again: the records say where it is.
+    pub ironic: IronicWish,
 }
 
 /// Both clusters as they were found, and what follows from that.
@@ -130,6 +135,11 @@ impl Survey {
         &self.report
     }
 
+    /// What is done with Ironic; `None` where it is left alone.
+    pub fn hand_over(&self) -> Option<HandOver> {
+        self.blueprint.hand_over()
+    }
+
     /// What was decided.
     pub fn blueprint(&self) -> &Blueprint {
         &self.blueprint
@@ -173,7 +183,12 @@ pub async fn survey(
     if let (Some(cluster), Some(there)) = (target, &there) {
         see_target(cluster, there, &mut blueprint, options).await?;
     }
-    let denied = denied(source, target, &blueprint).await?;
+    let (denied, seen) = futures::join!(
+        denied(source, target, &blueprint),
+        ironic::see((source, &here), target, &blueprint, options)
+    );
+    let denied = denied?;
+    blueprint.ironic = seen.map(Arc::new);
     let findings: Vec<Finding> = blueprint.findings(&denied);
     let report = blueprint.report(env!("CARGO_PKG_VERSION"), findings);
     Ok(Survey { blueprint, source: here, target: there, positions, live_providers, report })

@@ -94,6 +94,7 @@ impl Desk {
             concurrency: 64,
             fence: self.fence,
             pivot: None,
+            ironic: pivot::survey::IronicWish::default(),
         }
     }
 

@@ -35,6 +35,7 @@ fn options() -> Options {
         concurrency: 4,
         fence: FenceMode::Pause,
         pivot: None,
+        ironic: pivot::survey::IronicWish::default(),
     }
 }
 

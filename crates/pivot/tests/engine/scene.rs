@@ -168,6 +168,7 @@ impl Scene {
             concurrency: self.concurrency,
             fence: self.fence,
             pivot: None,
+            ironic: pivot::survey::IronicWish::default(),
         }
     }
 
@@ -203,6 +204,7 @@ impl Scene {
             patience: self.patience,
             survey: self.options(),
             links: Vec::new(),
+            hand_over: None,
             driver: self.driver(),
         };
         let mut events = Vec::new();

@@ -144,6 +144,7 @@ impl<'a> Scene<'a> {
             concurrency: 16,
             fence,
             pivot: None,
+            ironic: pivot::survey::IronicWish::default(),
         }
     }
 

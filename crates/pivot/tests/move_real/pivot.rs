@@ -202,6 +202,7 @@ impl<'a> Pivot<'a> {
             patience: PATIENCE,
             survey: self.options.clone(),
             links: Vec::new(),
+            hand_over: None,
             driver: self.driver(|_| false),
         };
         let mut events = Vec::new();

@@ -83,6 +83,7 @@ impl<'a> Scene<'a> {
             concurrency: 64,
             fence: FenceMode::Full,
             pivot: None,
+            ironic: pivot::survey::IronicWish::default(),
         }
     }
 

@@ -32,20 +32,25 @@ impl HostArgs {
     /// The machine.
     pub(crate) fn host(&self) -> Result<Host, CommandError> {
         for (flag, name) in [("--host", &self.host), ("--netns", &self.netns)] {
-            if let Some(name) = name.as_deref()
-                && (name.trim().is_empty() || name.starts_with('-') || name.contains(char::is_whitespace))
-            {
-                return Err(CommandError::usage(
-                    "host-name",
-                    format!("{flag} says `{name}`, which is no name"),
-                )
-                .hinted(format!(
-                    "name one with {flag}, without blanks; ssh's own options go into its configuration"
-                )));
-            }
+            Self::check_name(flag, name.as_deref())?;
         }
         let ssh = self.host.clone().map(|destination| Ssh { destination, config: self.ssh_config.clone() });
         Ok(Host { ssh, namespace: self.netns.clone(), sudo: self.sudo, timeout: DEFAULT_TIMEOUT })
+    }
+
+    /// Refuses what cannot be the name of a machine or of a network namespace.
+    pub(crate) fn check_name(flag: &str, name: Option<&str>) -> Result<(), CommandError> {
+        match name {
+            Some(name)
+                if name.trim().is_empty() || name.starts_with('-') || name.contains(char::is_whitespace) =>
+            {
+                Err(CommandError::usage("host-name", format!("{flag} says `{name}`, which is no name"))
+                    .hinted(format!(
+                        "name one with {flag}, without blanks; ssh's own options go into its configuration"
+                    )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// True where another place than this machine is named.

@@ -3,6 +3,7 @@
 mod duration;
 mod fence;
 mod global;
+mod hand_over;
 mod host;
 mod silence;
 mod verbosity;
@@ -14,6 +15,7 @@ use clap::{CommandFactory, FromArgMatches};
 pub(crate) use duration::WaitLimit;
 pub(crate) use fence::{Fence, FenceArgs};
 pub(crate) use global::{ColorWhen, GlobalArgs, Output, SelectionArgs};
+pub(crate) use hand_over::HandOverArgs;
 pub(crate) use host::{EngineChoice, HostArgs};
 pub(crate) use silence::SilenceArgs;
 

@@ -68,6 +68,7 @@ pub(super) async fn carry_out(
         pre_copy: !args.no_pre_copy,
         on_failure: args.on_failure.into(),
         patience: run::PATIENCE,
+        hand_over: survey.hand_over(),
         survey: options,
         links,
         driver: driver(&session.environment),

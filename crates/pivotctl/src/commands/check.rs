@@ -2,7 +2,7 @@
 
 use super::session::DEFAULT_WAIT;
 use super::{Session, Verb, refuse};
-use crate::args::{FenceArgs, Output, SelectionArgs};
+use crate::args::{FenceArgs, HandOverArgs, Output, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::check::CheckReport;
@@ -26,6 +26,9 @@ pub(crate) struct CheckArgs {
     fence: FenceArgs,
 
     #[command(flatten)]
+    hand_over: HandOverArgs,
+
+    #[command(flatten)]
     selection: SelectionArgs,
 }
 
@@ -34,7 +37,9 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
     session.check_flags()?;
     let source = session.source().await?;
     let target = if args.pre { None } else { Some(session.required_target().await?) };
-    let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    let mut options =
+        session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    options.ironic = args.hand_over.wish()?;
     let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
     let plan = survey.report();
     let report = CheckReport::of(plan);
@@ -48,6 +53,7 @@ pub(crate) async fn run(session: &Session, args: &CheckArgs) -> Result<Exit, Com
         .next(if failed { Verb::Check } else { Verb::Plan })
         .selecting(&args.selection)
         .fenced(args.fence);
+    let next = args.hand_over.repeated(next);
     session.printer.note(refuse::last_line(session, plan, next.line()));
     Ok(if failed { Exit::Failed } else { Exit::Done })
 }

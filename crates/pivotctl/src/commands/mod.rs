@@ -14,7 +14,7 @@ pub(crate) mod leases;
 pub(crate) mod r#move;
 pub(crate) mod network;
 mod network_dhcp;
-mod next;
+pub(crate) mod next;
 mod partly;
 mod pivot_id;
 pub(crate) mod plan;

@@ -12,7 +12,7 @@ use super::carry_out::{self, Surveyed};
 use super::next::NextCommand;
 use super::steady::{self, Looked};
 use super::{Session, Verb, directory, refuse, saved_plan};
-use crate::args::{FenceArgs, SelectionArgs, WaitLimit};
+use crate::args::{FenceArgs, HandOverArgs, SelectionArgs, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, plan};
@@ -58,6 +58,9 @@ pub(crate) struct MoveArgs {
     /// Longest wait until every host, Machine and Cluster stands still, before anything is written
     #[arg(long, value_name = "DURATION")]
     pub(super) wait_steady: Option<WaitLimit>,
+
+    #[command(flatten)]
+    pub(super) hand_over: HandOverArgs,
 
     /// Write the objects into this folder instead of a cluster
     #[arg(long, value_name = "DIR")]
@@ -151,6 +154,7 @@ impl MoveArgs {
             Some(limit) => next.with("--wait-steady", &limit.to_string()),
             None => next,
         };
+        let next = self.hand_over.repeated(next);
         if self.no_pre_copy { next.flag("--no-pre-copy") } else { next }
     }
 }
@@ -178,6 +182,7 @@ async fn pivot(session: &Session, args: &MoveArgs) -> Result<Exit, CommandError>
     }
     let target = if args.dry_run { session.target().await? } else { Some(session.required_target().await?) };
     let mut options = session.options(source.namespace(), &args.selection, args.wait.0, args.fence.into())?;
+    options.ironic = args.hand_over.wish()?;
     if let Some(saved) = &saved {
         adopt_selection(&mut options.request, saved, session, &args.selection);
     }
@@ -214,6 +219,7 @@ fn check_flags(session: &Session, args: &MoveArgs) -> Result<(), CommandError> {
         ("--from-directory", args.from_directory.is_some(), "--kubeconfig", from_cluster),
         ("--plan", args.plan.is_some(), "--to-directory or --from-directory", directories),
         ("--wait-steady", args.wait_steady.is_some(), "--to-directory or --from-directory", directories),
+        ("flags of Ironic", args.hand_over.is_given(), "--to-directory or --from-directory", directories),
     ] {
         if with_one && with_other {
             return Err(CommandError::flags_conflict(one, other));

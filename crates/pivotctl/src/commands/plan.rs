@@ -8,7 +8,7 @@ use pivot_core::plan::PlanReport;
 
 use super::session::DEFAULT_WAIT;
 use super::{Session, Verb, refuse, saved_plan};
-use crate::args::{FenceArgs, SelectionArgs};
+use crate::args::{FenceArgs, HandOverArgs, SelectionArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::{data, graph, html, plan};
@@ -32,6 +32,9 @@ pub(crate) struct PlanArgs {
 
     #[command(flatten)]
     fence: FenceArgs,
+
+    #[command(flatten)]
+    hand_over: HandOverArgs,
 
     #[command(flatten)]
     selection: SelectionArgs,
@@ -60,7 +63,9 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Comm
     session.check_flags()?;
     let source = session.source().await?;
     let target = session.target().await?;
-    let options = session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    let mut options =
+        session.options(source.namespace(), &args.selection, DEFAULT_WAIT, args.fence.into())?;
+    options.ironic = args.hand_over.wish()?;
     let survey = session.busy(Box::pin(survey(&source, target.as_ref(), &options))).await??;
     let report = survey.report();
     session.print(&match args.output {
@@ -82,6 +87,7 @@ fn next(session: &Session, args: &PlanArgs, report: &PlanReport) -> String {
     let refused = report.counts().errors > 0;
     let verb = if refused || report.target.is_none() { Verb::Plan } else { Verb::Move };
     let mut next = session.next(verb).selecting(&args.selection).fenced(args.fence);
+    next = args.hand_over.repeated(next);
     if report.target.is_none() {
         next = next.with("--to-kubeconfig", "FILE");
     }

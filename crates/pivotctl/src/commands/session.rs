@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pivot::cluster::{Cluster, ClusterConfig, ConnectError, KubeconfigError};
-use pivot::survey::Options;
+use pivot::survey::{IronicWish, Options};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{Notice, Phase, Side};
 use pivot_core::record::FenceMode;
@@ -210,6 +210,7 @@ impl Session {
             concurrency: CONCURRENCY,
             fence,
             pivot: None,
+            ironic: IronicWish::default(),
         })
     }
 

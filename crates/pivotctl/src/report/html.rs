@@ -9,7 +9,7 @@ use pivot_core::select::Action;
 use super::amount::Amount;
 use super::append::append;
 use super::group::{ByNamespace, Groups};
-use super::plan::{fence, mark, summary};
+use super::plan::{fence, ironic, mark, summary};
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2328;background:#fff}
@@ -62,6 +62,7 @@ fn facts(html: &mut String, plan: &PlanReport) {
         ("Clusters", &plan.clusters.join(", ")),
         ("Fence", fence(plan)),
         ("Controllers", &controllers.join("; ")),
+        ("Ironic", &ironic(plan).join("; ")),
         ("Kinds", &kinds.join(", ")),
         ("Digest", plan.digest.as_str()),
         ("Made by", &format!("pivotctl {}", plan.tool)),

@@ -61,6 +61,22 @@ pub(crate) fn summary(plan: &PlanReport) -> String {
     )
 }
 
+/// What becomes of Ironic, a line each; nothing where it is left alone.
+pub(crate) fn ironic(plan: &PlanReport) -> Vec<String> {
+    let Some(ironic) = &plan.ironic else { return Vec::new() };
+    let endpoint =
+        ironic.endpoint.map(|endpoint| format!(", endpoint address {endpoint}")).unwrap_or_default();
+    vec![
+        format!("source {}: {} stopped, proven down{endpoint}", ironic.source, ironic.stops.join(", ")),
+        format!("target {}: {} started", ironic.target, ironic.starts.join(", ")),
+        format!(
+            "{} carried; no DHCP and no Ironic from fence-source until the target's is up in activate: its start is \
+             waited for, and each container or pod of the source has a minute to end",
+            Amount(ironic.leases, "lease")
+        ),
+    ]
+}
+
 /// Style and symbol of an action.
 pub(crate) fn mark(action: Action) -> (Style, &'static str) {
     match action {
@@ -94,6 +110,9 @@ fn head(text: &mut String, plan: &PlanReport) {
     append(text, format_args!("Fence       {}\n", fence(plan)));
     for controller in &plan.fence.controllers {
         append(text, format_args!("            {controller}\n"));
+    }
+    for (index, line) in ironic(plan).iter().enumerate() {
+        append(text, format_args!("{:<12}{line}\n", if index == 0 { "Ironic" } else { "" }));
     }
     append(text, format_args!("\nSymbols: "));
     for (index, action) in [Action::Move, Action::Copy, Action::Keep, Action::Skip].into_iter().enumerate() {

@@ -82,6 +82,7 @@ pub(crate) fn plan() -> PlanReport {
         }),
         namespaces: Some(vec!["metal3".to_owned()]),
         clusters: vec![],
+        ironic: None,
         fence: PlanFence {
             mode: FenceMode::Full,
             controllers: vec![

@@ -79,6 +79,9 @@ impl Narrator {
                 let notable = self.verbose || *attempt >= NOTABLE_ATTEMPT;
                 notable.then(|| Said::Line(format!("{QUIET}{line}{QUIET:#}"))).into_iter().collect()
             }
+            Notice::Ironic { side, evidence } => {
+                vec![Said::Line(format!("  {QUIET}Ironic of the {side}: {evidence}{QUIET:#}"))]
+            }
             Notice::Warning { object, message } => {
                 let object = object.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
                 vec![Said::Line(format!("{WARNING}warning{WARNING:#}: {object}{message}"))]

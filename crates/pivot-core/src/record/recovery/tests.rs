@@ -135,6 +135,7 @@ fn known(side: Side, says: Says) -> Known {
         leases: Vec::new(),
         stopped: Vec::new(),
         pods: BTreeSet::new(),
+        ironic: Vec::new(),
     };
     Known::Read(Some(Box::new(PivotRecord {
         format: FORMAT,
@@ -157,6 +158,7 @@ fn known(side: Side, says: Says) -> Known {
         captured: Vec::new(),
         fenced: true,
         source_fence: whole.then_some(proof),
+        ironic: None,
         snapshot: whole.then(|| SnapshotMark { digest: Digest::of(b""), chunks: 1, objects: 1 }),
         cause: None,
     })))

@@ -1,0 +1,240 @@
+//! The hand-over of Ironic within a pivot: where it is on both sides, what is asked of a side, and what is remembered of it.
+
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::saved::SavedIronic;
+use crate::object::ObjectKey;
+
+/// Bytes that leases may have at most once they are unpacked.
+const LIMIT: u64 = 64 << 20;
+/// Bytes that they may have packed: they stand in a record beside all else, and a ConfigMap holds 1 MiB.
+pub const PACKED_LIMIT: usize = 400 << 10;
+
+/// Where Ironic is on both sides. It is written into the records: whoever takes the pivot up must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandOver {
+    /// Where it acts.
+    pub source: IronicPlace,
+    /// Where it is to act.
+    pub target: IronicPlace,
+    /// The endpoint address, where one was told; each side knows its own otherwise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub endpoint: Option<IpAddr>,
+}
+
+/// Where Ironic is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IronicPlace {
+    /// Containers of a machine.
+    Machine(Machine),
+    /// Deployments of the side's cluster, in one namespace or in any.
+    Cluster {
+        /// The namespace, where one is told.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        namespace: Option<String>,
+    },
+}
+
+/// A machine with containers, as its user names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Machine {
+    /// What `ssh` is told; this machine where `None`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ssh: Option<String>,
+    /// Another configuration of `ssh` than the user's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ssh_config: Option<String>,
+    /// A network namespace there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub netns: Option<String>,
+    /// Whether commands run by `sudo`.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub sudo: bool,
+}
+
+/// As messages call it.
+impl fmt::Display for IronicPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(machine) => {
+                let name = machine.ssh.as_deref().unwrap_or("this machine");
+                match &machine.netns {
+                    Some(netns) => write!(f, "containers in network namespace {netns} of {name}"),
+                    None => write!(f, "containers of {name}"),
+                }
+            }
+            Self::Cluster { namespace: Some(namespace) } => {
+                write!(f, "a Deployment in namespace {namespace}")
+            }
+            Self::Cluster { namespace: None } => f.write_str("a Deployment"),
+        }
+    }
+}
+
+/// What a side's Ironic was before it was stopped: enough to have it run again as it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stack {
+    /// Containers, without their leases.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub machine: Option<SavedIronic>,
+    /// Deployments that ran, in the order in which they are stopped. What replicas they had stands on themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub deployments: Vec<ObjectKey>,
+    /// The endpoint address, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub endpoint: Option<IpAddr>,
+    /// Leases of its DHCP server.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub leases: Option<PackedLeases>,
+}
+
+impl Stack {
+    /// What is known once a stop goes on where an earlier one was left: what ran then, and the leases that it had.
+    #[must_use]
+    pub fn continued(mut self, earlier: Self) -> Self {
+        self.machine = match (self.machine, earlier.machine) {
+            (Some(now), Some(before)) => Some(now.continued(before)),
+            (now, before) => now.or(before),
+        };
+        for deployment in earlier.deployments {
+            if !self.deployments.contains(&deployment) {
+                self.deployments.push(deployment);
+            }
+        }
+        self.endpoint = self.endpoint.or(earlier.endpoint);
+        self.leases = self.leases.or(earlier.leases);
+        self
+    }
+
+    /// The same once its leases have gone to somebody else, who gives them out from then on.
+    #[must_use]
+    pub fn without_leases(mut self) -> Self {
+        self.leases = None;
+        self
+    }
+}
+
+/// A lease file, compressed: a thousand leases are a hundred kilobytes of text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PackedLeases(String);
+
+impl fmt::Debug for PackedLeases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PackedLeases({} bytes)", self.0.len())
+    }
+}
+
+/// Packed leases that are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the leases in the record are damaged")]
+pub struct LeasesDamaged;
+
+impl PackedLeases {
+    /// Packs a lease file; `None` where it says nothing.
+    pub fn pack(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return None;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).expect("BUG: memory takes what is written");
+        Some(Self(STANDARD.encode(encoder.finish().expect("BUG: memory takes what is written"))))
+    }
+
+    /// The lease file.
+    pub fn text(&self) -> Result<String, LeasesDamaged> {
+        let packed = STANDARD.decode(&self.0).map_err(|_| LeasesDamaged)?;
+        let mut text = String::new();
+        GzDecoder::new(packed.as_slice()).take(LIMIT).read_to_string(&mut text).map_err(|_| LeasesDamaged)?;
+        Ok(text)
+    }
+
+    /// Bytes in a record.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What is asked of a side's Ironic. Each may be asked again: what is done already is not done twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IronicJob {
+    /// What runs, and its leases. Answered by what is to be saved before anything is stopped.
+    Look,
+    /// Stop it, and prove that nothing of it is left.
+    Stop(Box<Stack>),
+    /// Have it run, alone on its network.
+    Start {
+        /// What it was when it was stopped; where nothing is known, whatever is found is started.
+        before: Option<Box<Stack>>,
+        /// Leases that its DHCP server is to begin with.
+        leases: Option<PackedLeases>,
+    },
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IronicDone {
+    /// What is to be saved.
+    pub stack: Stack,
+    /// What was seen, a line each.
+    pub evidence: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::GroupKind;
+
+    #[test]
+    fn leases_survive_the_record() {
+        let text = "0 52:54:00:00:00:01 172.22.0.10 node-0 *\n";
+        let packed = PackedLeases::pack(text).unwrap();
+        assert_eq!(packed.text().as_deref(), Ok(text));
+        assert_eq!(PackedLeases::pack(" \n"), None);
+        assert_eq!(PackedLeases("no".to_owned()).text(), Err(LeasesDamaged));
+        assert!(!format!("{packed:?}").contains("H4s"));
+    }
+
+    #[test]
+    fn a_stop_that_goes_on_forgets_nothing() {
+        let key = |name: &str| ObjectKey::new(GroupKind::new("apps", "Deployment"), Some("metal3"), name);
+        let earlier = Stack {
+            deployments: vec![key("ironic")],
+            endpoint: "172.22.0.2".parse().ok(),
+            leases: PackedLeases::pack("0 x"),
+            machine: None,
+        };
+        let both = Stack::default().continued(earlier.clone());
+        assert_eq!(both, earlier, "nothing runs any more, and nothing is forgotten");
+        let now = Stack { leases: PackedLeases::pack("0 y"), ..Stack::default() };
+        assert_eq!(now.clone().continued(earlier).leases, now.leases, "leases that are there are newer");
+    }
+
+    #[test]
+    fn a_record_of_a_hand_over_is_read_again() {
+        let machine = Machine { ssh: Some("host".to_owned()), sudo: true, ..Machine::default() };
+        for place in [
+            IronicPlace::Machine(machine),
+            IronicPlace::Cluster { namespace: None },
+            IronicPlace::Cluster { namespace: Some("metal3".to_owned()) },
+        ] {
+            let hand_over =
+                HandOver { source: place.clone(), target: place, endpoint: "fd00::2".parse().ok() };
+            let text = serde_json::to_string(&hand_over).unwrap();
+            assert_eq!(serde_json::from_str::<HandOver>(&text).unwrap(), hand_over, "{text}");
+        }
+    }
+}

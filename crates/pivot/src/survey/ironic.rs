@@ -1,0 +1,214 @@
+//! Where Ironic is on both sides, looked at without changing anything.
+
+use std::net::IpAddr;
+
+use pivot_core::dhcp::Family;
+use pivot_core::ironic::{IronicDeployment, IronicPart, IronicPlace, Machine};
+use pivot_core::lease::LeaseFile;
+use pivot_core::machine::Side;
+use pivot_core::network::{Interface, Net};
+use pivot_core::object::ObjectKey;
+use pivot_core::plan::{Blueprint, IronicFacts, IronicSight, IronicStack, ProvisioningInterface};
+
+use super::Options;
+use crate::cluster::Cluster;
+use crate::cluster::discovery::Discovery;
+use crate::host::{DEFAULT_PATIENCE, Host, HostError};
+use crate::ironic::{ClusterIronic, Found, IronicError, find, host_of};
+
+/// What the user says of Ironic.
+#[derive(Clone, Debug, Default)]
+pub struct IronicWish {
+    /// In the source. Where it is to be left alone there, it is left alone altogether.
+    pub source: Wish,
+    /// In the target.
+    pub target: Wish,
+    /// The endpoint address.
+    pub endpoint: Option<IpAddr>,
+}
+
+/// Where one side's Ironic is.
+#[derive(Clone, Debug, Default)]
+pub enum Wish {
+    /// It is none of the pivot's business.
+    #[default]
+    Leave,
+    /// Wherever it is found: in the cluster, else on this machine, where one may be looked at.
+    Find(Option<Machine>),
+    /// There.
+    At(IronicPlace),
+}
+
+/// What is seen of Ironic; nothing where it is to be left alone, or where no host moves.
+pub(super) async fn see(
+    source: (&Cluster, &Discovery),
+    target: Option<&Cluster>,
+    blueprint: &Blueprint,
+    options: &Options,
+) -> Option<IronicFacts> {
+    let wish = &options.ironic;
+    if matches!(wish.source, Wish::Leave) || !blueprint.moves_hosts() {
+        return None;
+    }
+    let told = matches!(wish.source, Wish::At(_));
+    let here = sight(Side::Source, source.0, &wish.source, wish.endpoint);
+    let there = async {
+        match target {
+            Some(cluster) => Some(sight(Side::Target, cluster, &wish.target, wish.endpoint).await),
+            None => None,
+        }
+    };
+    let (here, there, elsewhere) = futures::join!(here, there, hosts_elsewhere(source, options));
+    Some(IronicFacts { told, source: here, target: there, endpoint: wish.endpoint, elsewhere })
+}
+
+/// Hosts outside the selected namespaces. What one may not see one cannot ask about.
+async fn hosts_elsewhere((cluster, discovery): (&Cluster, &Discovery), options: &Options) -> Vec<ObjectKey> {
+    let Some(selected) = &options.request.namespaces else { return Vec::new() };
+    let Some(kind) = discovery.catalog.get(&pivot_core::host::kind()) else { return Vec::new() };
+    let listed = cluster.list_metadata(kind, &kind.storage_version, None).await;
+    let items = listed.map(|listed| listed.items).unwrap_or_default();
+    let outside =
+        items.into_iter().filter(|item| item.namespace.as_ref().is_some_and(|name| !selected.contains(name)));
+    outside.map(|item| ObjectKey::new(kind.kind.clone(), item.namespace.as_deref(), &item.name)).collect()
+}
+
+async fn sight(side: Side, cluster: &Cluster, wish: &Wish, endpoint: Option<IpAddr>) -> IronicSight {
+    match wish {
+        Wish::Leave => IronicSight::Nothing { place: "nowhere: it is to be left alone".to_owned() },
+        Wish::At(IronicPlace::Cluster { namespace }) => in_cluster(cluster, namespace.as_deref()).await,
+        Wish::At(IronicPlace::Machine(machine)) => on_machine(machine, endpoint, true, side).await,
+        Wish::Find(machine) => match (in_cluster(cluster, None).await, machine) {
+            (IronicSight::Nothing { .. }, Some(machine)) => on_machine(machine, endpoint, false, side).await,
+            (seen, _) => seen,
+        },
+    }
+}
+
+async fn in_cluster(cluster: &Cluster, namespace: Option<&str>) -> IronicSight {
+    let place = IronicPlace::Cluster { namespace: namespace.map(str::to_owned) };
+    let ironic = ClusterIronic { cluster, namespace, wait: std::time::Duration::ZERO };
+    let found = match ironic.find().await {
+        Ok(found) => found,
+        Err(error) => return IronicSight::Unseen { place: place.to_string(), problem: error.to_string() },
+    };
+    if found.is_empty() {
+        return IronicSight::Nothing { place: format!("{place} of {}", cluster.name()) };
+    }
+    let obstacles = ironic.obstacles(&found).await;
+    let (file, obstacles) = match (ironic.leases(&found).await, obstacles) {
+        (Ok(file), Ok(obstacles)) => (file, obstacles),
+        (Err(error), _) => return unseen(&place, &error),
+        (_, Err(error)) => return unseen(&place, &error),
+    };
+    let is_ironic = |found: &&IronicDeployment| found.part != IronicPart::Operator;
+    IronicSight::Stack(Box::new(IronicStack {
+        place,
+        names: found.iter().map(|found| found.key.path()).collect(),
+        runs: found.iter().any(IronicDeployment::runs),
+        deployments: found.iter().filter(is_ironic).map(|found| found.key.clone()).collect(),
+        leases: file.len(),
+        aside: aside(&file),
+        obstacles,
+        interface: None,
+        dhcp: None,
+    }))
+}
+
+fn unseen(place: &IronicPlace, error: &impl ToString) -> IronicSight {
+    IronicSight::Unseen { place: place.to_string(), problem: error.to_string() }
+}
+
+async fn on_machine(machine: &Machine, endpoint: Option<IpAddr>, told: bool, side: Side) -> IronicSight {
+    let (place, host) = (IronicPlace::Machine(machine.clone()), host_of(machine));
+    let nothing = || IronicSight::Nothing { place: place.to_string() };
+    let found = match find(&host, None).await {
+        Ok(found) if found.containers.is_empty() => return nothing(),
+        Ok(found) => found,
+        // Where nobody said that there is one, a machine that runs no containers has none.
+        Err(IronicError::NoEngine { .. } | IronicError::Host(HostError::Start { .. })) if !told => {
+            return nothing();
+        }
+        Err(error) => return unseen(&place, &error),
+    };
+    match stack(&host, place.clone(), &found, endpoint.or(found.endpoint)).await {
+        Ok(mut stack) => {
+            // What answers on the source's network is its own server while it runs.
+            if side == Side::Target {
+                stack.dhcp = servers(&host, stack.interface.as_ref()).await;
+            }
+            IronicSight::Stack(Box::new(stack))
+        }
+        Err(error) => unseen(&place, &error),
+    }
+}
+
+/// DHCP servers that answer where Ironic's is to serve; `None` where nobody could be asked.
+async fn servers(host: &Host, interface: Option<&ProvisioningInterface>) -> Option<Vec<String>> {
+    let interface = interface?;
+    let family = if interface.endpoint.is_ipv4() { Family::V4 } else { Family::V6 };
+    let answers = host.dhcp_answers(interface.name.as_deref()?, family, DEFAULT_PATIENCE).await.ok()?;
+    Some(answers.iter().map(ToString::to_string).collect())
+}
+
+async fn stack(
+    host: &Host,
+    place: IronicPlace,
+    found: &Found,
+    endpoint: Option<IpAddr>,
+) -> Result<IronicStack, IronicError> {
+    let file = found.leases.as_ref().map(|(_, text)| LeaseFile::parse(text)).unwrap_or_default();
+    let vanishing = found.containers.iter().filter(|found| found.container.auto_remove);
+    let obstacles = vanishing.map(|vanishing| {
+        let name = &vanishing.container.name;
+        (
+            format!(
+                "container {name} of {host} is removed when it stops (--rm): it could not be started again"
+            ),
+            "make it without --rm".to_owned(),
+        )
+    });
+    let interface = match endpoint {
+        Some(endpoint) => Some(provisioning(&host.interfaces().await?, endpoint)),
+        None => None,
+    };
+    Ok(IronicStack {
+        place,
+        names: found.containers.iter().map(|found| found.container.name.clone()).collect(),
+        runs: found.runs(),
+        deployments: std::collections::BTreeSet::new(),
+        leases: file.len(),
+        aside: aside(&file),
+        obstacles: obstacles.collect(),
+        interface,
+        dhcp: None,
+    })
+}
+
+/// The interface on the network of the endpoint address, and what it carries of it besides.
+fn provisioning(all: &[Interface], endpoint: IpAddr) -> ProvisioningInterface {
+    let wanted = Net::host(endpoint);
+    let on_network = all.iter().find_map(|interface| {
+        let mut nets = interface.addresses.iter().filter(|assigned| {
+            !assigned.net.is_host() && assigned.net.contains(wanted) && assigned.net.address != endpoint
+        });
+        nets.next().map(|_| interface)
+    });
+    let written = |dynamic: bool| {
+        let assigned = on_network.into_iter().flat_map(|interface| &interface.addresses);
+        let those = assigned.filter(|assigned| {
+            assigned.dynamic == dynamic && assigned.net.contains(wanted) && assigned.net.address != endpoint
+        });
+        those.map(|assigned| format!("{}/{}", assigned.net.address, assigned.net.prefix)).collect()
+    };
+    ProvisioningInterface {
+        name: on_network.map(|interface| interface.name.clone()),
+        endpoint,
+        fixed: written(false),
+        dynamic: written(true),
+    }
+}
+
+fn aside(file: &LeaseFile) -> Vec<String> {
+    file.aside().iter().map(|aside| format!("line {}: {}", aside.line, aside.problem)).collect()
+}

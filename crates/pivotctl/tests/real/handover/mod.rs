@@ -1,0 +1,49 @@
+//! Pivots that take Ironic along, between two machines with real podman, dnsmasq and keepalived: the source's containers are in a network
+//! namespace of this machine, the target's on a machine that `ssh` reaches. A web server on the API's port is a stand-in for Ironic: here
+//! it counts that it runs, and where.
+
+mod killed;
+mod refused;
+mod yard;
+
+use pivot_testbed::{assets_or_skip, programs_or_skip};
+
+use self::yard::{Place, Yard};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ironic_goes_along_and_back() {
+    let assets = assets_or_skip!();
+    programs_or_skip!(
+        "podman",
+        "runc",
+        "busybox",
+        "dnsmasq",
+        "keepalived",
+        "arping",
+        "stdbuf",
+        "sshd",
+        "ssh",
+        "python3"
+    );
+    let yard = Yard::new(&assets).await;
+    let before = [1, 2].map(|number| yard.address(number));
+    assert!(before.iter().all(Option::is_some), "{before:?}");
+    yard.owns(Place::Here);
+
+    let plan = yard.pivotctl(Place::Here, &["plan"]).exits(0);
+    assert!(plan.stdout.contains("2 leases carried"), "{plan:#?}");
+    let moved = yard.pivotctl(Place::Here, &["move", "--yes"]).exits(0);
+    assert!(moved.stderr.contains("Ironic of the source:"), "{moved:#?}");
+    assert!(moved.stderr.contains("Ironic of the target:"), "{moved:#?}");
+    yard.owns(Place::There);
+    assert_eq!([1, 2].map(|number| yard.address(number)), before, "clients keep their addresses");
+    let newcomer = yard.address(3);
+    assert!(newcomer.is_some() && !before.contains(&newcomer), "{newcomer:?}");
+
+    // What was given out meanwhile comes back as well.
+    yard.pivotctl(Place::There, &["move", "--yes"]).exits(0);
+    yard.owns(Place::Here);
+    assert_eq!([1, 2].map(|number| yard.address(number)), before);
+    assert_eq!(yard.address(3), newcomer);
+    assert_eq!(yard.owners(), ["here", "there", "here"], "never two at a time");
+}
