@@ -115,6 +115,23 @@ impl Interface {
     pub fn statics(&self) -> impl Iterator<Item = &Assigned> {
         self.addresses.iter().filter(|assigned| !assigned.dynamic && !assigned.link_local)
     }
+
+    /// The static address that the provisioning interface needs: one besides the endpoint's and in its network, where that is known.
+    pub fn provisioning_address(&self, endpoint: Option<IpAddr>) -> Option<&Assigned> {
+        self.statics().find(|assigned| match endpoint {
+            // The endpoint itself comes and goes with keepalived, mostly alone in its network.
+            Some(endpoint) => assigned.net.address != endpoint && assigned.net.contains(Net::host(endpoint)),
+            None => !assigned.net.is_host(),
+        })
+    }
+
+    /// Its addresses with their prefixes, in a line.
+    pub fn told(&self) -> String {
+        let net = |assigned: &Assigned| format!("{}/{}", assigned.net.address, assigned.net.prefix);
+        let nets: Vec<String> = self.addresses.iter().map(net).collect();
+        let nets = if nets.is_empty() { "no address".to_owned() } else { nets.join(", ") };
+        format!("{}: {nets}", self.name)
+    }
 }
 
 #[cfg(test)]

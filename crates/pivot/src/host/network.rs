@@ -206,13 +206,5 @@ fn written(net: Net) -> String {
 
 /// Interfaces and their addresses, a line each.
 fn told(all: &[Interface]) -> Vec<String> {
-    let line = |interface: &Interface| {
-        let nets: Vec<String> = interface.addresses.iter().map(|assigned| written(assigned.net)).collect();
-        format!(
-            "{}: {}",
-            interface.name,
-            if nets.is_empty() { "no address".to_owned() } else { nets.join(", ") }
-        )
-    };
-    all.iter().map(line).collect()
+    all.iter().map(Interface::told).collect()
 }

@@ -4,23 +4,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pivot_core::ironic::{FORMAT, Port, Role, SavedAddress, SavedContainer, SavedIronic, belongs, listeners};
-use pivot_core::network::Net;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::IronicError;
+use super::provisioning::{Owner, Place, Served, nobody_answers, nobody_serves};
 use crate::host::{Container, Engine, Host, HostError, LEASE_FILES, Removal};
 
 /// How long a container has to end by itself; after that its engine kills it. The scripts of Metal3 give as much.
 const GRACE: u64 = 60;
 /// How long a command may take that stops or starts a container.
-const STOP_TIMEOUT: Duration = Duration::from_secs(GRACE + 60);
-/// How long the kernel may take to close the ports of a program that has ended, and a started one to stay.
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(GRACE + 60);
+/// How long the kernel may take to close the ports of a program that has ended.
 const SETTLE: Duration = Duration::from_secs(5);
-/// How long somebody who has an address may take to say so. The kernel asks three times, a second apart.
-const ANSWER: Duration = Duration::from_secs(6);
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Prints what the kernel knows of sockets.
 const SOCKETS: &str =
@@ -48,27 +46,6 @@ pub struct FoundContainer {
     pub container: Container,
 }
 
-/// Who has an address, as a machine on its network sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// Nobody answered.
-    Nobody,
-    /// The machine that asks carries it itself.
-    Itself {
-        /// On this interface.
-        interface: String,
-    },
-    /// Another machine.
-    Another {
-        /// Its hardware address.
-        mac: String,
-        /// The interface that it was asked from.
-        interface: String,
-    },
-    /// No interface of the machine that asks is on its network.
-    NotOnLink,
-}
-
 /// What is seen once Ironic is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Still {
@@ -78,6 +55,8 @@ pub struct Still {
     pub removal: Option<Removal>,
     /// Who has the endpoint address now.
     pub owner: Option<Owner>,
+    /// Who serves DHCP on the provisioning network now, where Ironic did.
+    pub dhcp: Option<Served>,
     /// Containers that their engine starts again when the machine starts.
     pub at_boot: Vec<String>,
 }
@@ -172,7 +151,7 @@ async fn of_engine(
 }
 
 /// The endpoint address in a container's environment. Nothing else of it is looked at: there are passwords in it.
-fn told_endpoint(entry: &Value) -> Option<IpAddr> {
+pub(super) fn told_endpoint(entry: &Value) -> Option<IpAddr> {
     let variables = entry.pointer("/Config/Env").and_then(Value::as_array)?;
     let values = variables.iter().filter_map(Value::as_str);
     let value =
@@ -186,7 +165,8 @@ pub(super) async fn open_ports(host: &Host) -> Result<Vec<Port>, HostError> {
     Ok(listeners(&String::from_utf8_lossy(&printed)))
 }
 
-/// Stops the containers and proves that nothing of Ironic is left: no process, no open port, and nobody who answers for the endpoint address.
+/// Stops the containers and proves that nothing of Ironic is left: no process, no open port, nobody who answers for the endpoint address, and nobody
+/// who serves DHCP where Ironic did.
 ///
 /// An address that is left on an interface, as after keepalived was killed, is taken off; `saved` learns of it, and says what restart
 /// policies were turned off. The caller saves it before and after.
@@ -200,6 +180,10 @@ pub async fn stop(
         let name = vanishing.container.name.clone();
         return Err(IronicError::Vanishes { host: host.to_string(), name });
     }
+    let served =
+        saved.containers.iter().any(|container| container.role == Role::Dnsmasq && container.running);
+    // As long as the endpoint is carried it tells the interface.
+    let place = if served { Some(Place::find(host, endpoint).await?) } else { None };
     let patient = host.within(STOP_TIMEOUT);
     let mut at_boot = Vec::new();
     for FoundContainer { container, .. } in &found.containers {
@@ -227,11 +211,15 @@ pub async fn stop(
         Some(address) => Some(nobody_answers(host, address).await?),
         None => None,
     };
-    Ok(Still { gone, removal, owner, at_boot })
+    let dhcp = match place {
+        Some(place) => Some(nobody_serves(host, place).await?),
+        None => None,
+    };
+    Ok(Still { gone, removal, owner, dhcp, at_boot })
 }
 
 /// Changes the restart policy where there is one. False where the engine cannot.
-async fn set_policy(
+pub(super) async fn set_policy(
     host: &Host,
     engine: &str,
     container: &Container,
@@ -292,115 +280,4 @@ async fn remove(host: &Host, address: IpAddr, saved: &mut SavedIronic) -> Result
         }
     }
     Ok(removal)
-}
-
-async fn nobody_answers(host: &Host, address: IpAddr) -> Result<Owner, IronicError> {
-    match who_answers(host, address).await? {
-        Owner::Another { mac, interface } => {
-            Err(IronicError::Answered { host: host.to_string(), address, mac, interface })
-        }
-        Owner::Itself { interface } => {
-            let mac = "this very machine".to_owned();
-            Err(IronicError::Answered { host: host.to_string(), address, mac, interface })
-        }
-        owner @ (Owner::Nobody | Owner::NotOnLink) => Ok(owner),
-    }
-}
-
-/// Asks by ARP, or by neighbour discovery, who has an address. The kernel asks, so that the machine needs no program but `ip`.
-pub async fn who_answers(host: &Host, address: IpAddr) -> Result<Owner, IronicError> {
-    let wanted = Net::host(address);
-    let all = host.interfaces().await?;
-    let carries = |net: Net| net.address == address;
-    if let Some(itself) =
-        all.iter().find(|interface| interface.addresses.iter().any(|assigned| carries(assigned.net)))
-    {
-        return Ok(Owner::Itself { interface: itself.name.clone() });
-    }
-    let on_link =
-        all.iter().filter(|interface| interface.up && interface.master.is_none()).find(|interface| {
-            interface
-                .addresses
-                .iter()
-                .any(|assigned| !assigned.net.is_host() && assigned.net.contains(wanted))
-        });
-    let Some(interface) = on_link.map(|interface| interface.name.clone()) else {
-        return Ok(Owner::NotOnLink);
-    };
-    let (text, name) = (address.to_string(), interface.as_str());
-    // What was known of it may be of yesterday. There may be nothing to forget.
-    host.run(&["ip", "neighbor", "del", &text, "dev", name], &[]).await?;
-    host.read(&["ip", "neighbor", "replace", &text, "dev", name, "use"]).await?;
-    let deadline = Instant::now() + ANSWER;
-    loop {
-        let printed = host.read(&["ip", "-j", "neighbor", "show", "to", &text, "dev", name]).await?;
-        let entries: Vec<Value> = serde_json::from_slice(&printed).unwrap_or_default();
-        let entry = entries.first();
-        if let Some(mac) = entry.and_then(|entry| entry.get("lladdr")).and_then(Value::as_str) {
-            return Ok(Owner::Another { mac: mac.to_owned(), interface });
-        }
-        let failed = entry
-            .and_then(|entry| entry.pointer("/state/0"))
-            .and_then(Value::as_str)
-            .is_some_and(|state| state == "FAILED");
-        if failed || Instant::now() >= deadline {
-            return Ok(Owner::Nobody);
-        }
-        sleep(LOOK).await;
-    }
-}
-
-/// Starts what ran before, in the other order, and looks whether it stays. Returns the names.
-pub async fn start(host: &Host, saved: &SavedIronic) -> Result<Vec<String>, IronicError> {
-    let mut containers = Vec::new();
-    for before in saved.containers.iter().filter(|before| before.running) {
-        let engine = Engine::ALL.into_iter().find(|engine| engine.program() == before.engine);
-        let there = match engine {
-            Some(engine) => host.container(engine, &before.id).await?,
-            None => None,
-        };
-        let Some(container) = there else {
-            return Err(IronicError::Gone { host: host.to_string(), name: before.name.clone() });
-        };
-        containers.push((before, container));
-    }
-    if let Some(SavedAddress { address, interface }) = &saved.endpoint {
-        let there = host.interface(interface).await?;
-        let is_there = there
-            .addresses
-            .iter()
-            .any(|assigned| format!("{}/{}", assigned.net.address, assigned.net.prefix) == *address);
-        if !is_there {
-            host.read(&["ip", "address", "add", address, "dev", interface]).await?;
-        }
-    }
-    let patient = host.within(STOP_TIMEOUT);
-    for (before, container) in containers.iter().rev() {
-        let engine = container.engine.program();
-        if let Some(policy) = &before.restart {
-            set_policy(&patient, engine, container, policy).await?;
-        }
-        if !container.running {
-            patient.read(&[engine, "start", &container.id]).await?;
-        }
-    }
-    for (before, container) in &containers {
-        // One that fetches something and ends has done its work.
-        if before.role != Role::Downloader {
-            stays(host, container).await?;
-        }
-    }
-    Ok(containers.iter().rev().map(|(before, _)| before.name.clone()).collect())
-}
-
-/// The container runs: a program that ends at once is seen to.
-async fn stays(host: &Host, container: &Container) -> Result<(), IronicError> {
-    for _ in 0..2 {
-        let now = host.container(container.engine, &container.id).await?;
-        if !now.is_some_and(|now| now.running) {
-            return Err(IronicError::DoesNotRun { host: host.to_string(), name: container.name.clone() });
-        }
-        sleep(LOOK).await;
-    }
-    Ok(())
 }

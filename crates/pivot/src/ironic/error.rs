@@ -61,6 +61,55 @@ pub enum IronicError {
         /// What listens.
         what: String,
     },
+    /// Before anything was started.
+    #[error("nothing was started: {0}")]
+    NotBegun(Box<Self>),
+    /// No interface has a static address in the network of the endpoint.
+    #[error("no interface of {host} has a static address in the network of {endpoint}")]
+    NoStaticAddress {
+        /// How messages call the machine.
+        host: String,
+        /// The endpoint address.
+        endpoint: IpAddr,
+        /// Interfaces and their addresses, a line each.
+        there: Vec<String>,
+    },
+    /// Somebody else serves DHCP.
+    #[error("DHCP is answered by {}, as seen from {interface} of {host}", servers.join(" and by "))]
+    DhcpAnswered {
+        /// How messages call the machine.
+        host: String,
+        /// Where it was asked.
+        interface: String,
+        /// Who answered: address, hardware address, and what they offer.
+        servers: Vec<String>,
+    },
+    /// The DHCP server was started and does not listen.
+    #[error("container {name} of {host} runs and serves no DHCP")]
+    NotServed {
+        /// How messages call the machine.
+        host: String,
+        /// Its name.
+        name: String,
+    },
+    /// The endpoint address did not come.
+    #[error("{host} does not carry {address}, and nobody else does")]
+    NotCarried {
+        /// How messages call the machine.
+        host: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// Ironic was started and its API does not answer.
+    #[error("Ironic's API at {address} does not answer, as seen from {host}; it said {said}")]
+    ApiSilent {
+        /// How messages call the machine.
+        host: String,
+        /// The address.
+        address: String,
+        /// What it said last.
+        said: String,
+    },
     /// The endpoint address is in use.
     #[error("{address} is answered by {mac}, as seen from {interface} of {host}")]
     Answered {

@@ -12,8 +12,9 @@ use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
 use pivot_core::object::ObjectKey;
 
 use super::cluster::{ClusterIronic, ClusterIronicError, lease_namespaces};
-use super::containers::{Found, find, start, stop};
+use super::containers::{Found, find, stop};
 use super::error::IronicError;
+use super::start::start;
 use crate::cluster::{Cluster, Failure};
 use crate::host::{DEFAULT_TIMEOUT, Host, HostError, NetworkError, Ssh};
 use crate::leases::{LeasesError, Place};
@@ -159,11 +160,7 @@ impl Station<'_> {
         let endpoint = stack.endpoint.or(found.endpoint);
         let mut saved = stack.machine.clone().unwrap_or_else(|| found.saved(host));
         let still = stop(host, &found, endpoint, &mut saved).await?;
-        let evidence = vec![format!(
-            "{}: stopped, and no process left: {} ({still:?})",
-            self.place,
-            still.gone.join(", ")
-        )];
+        let evidence = still.evidence(endpoint);
         Ok(IronicDone { stack: Stack { machine: Some(saved), endpoint, ..stack }, evidence })
     }
 
@@ -180,8 +177,9 @@ impl Station<'_> {
         let before = before.and_then(|stack| stack.machine);
         let saved = to_start(host, &found, before)?;
         let _leases = leases.map(|leases| leases.text()).transpose()?;
-        let started = start(host, &saved).await?;
-        let evidence = vec![format!("{}: running: {}", self.place, started.join(", "))];
+        let started = start(host, &saved, self.endpoint, self.wait).await?;
+        let mut evidence = vec![format!("running: {}", started.names.join(", "))];
+        evidence.extend(started.evidence());
         Ok(IronicDone { stack: Stack::default(), evidence })
     }
 

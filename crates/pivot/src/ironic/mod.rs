@@ -3,9 +3,14 @@
 mod cluster;
 mod containers;
 mod error;
+mod evidence;
 mod handover;
+mod provisioning;
+mod start;
 
 pub use cluster::{ClusterIronic, ClusterIronicError};
-pub use containers::{Found, FoundContainer, Owner, Still, find, start, stop, who_answers};
+pub use containers::{Found, FoundContainer, Still, find, stop};
 pub use error::IronicError;
 pub use handover::{HandOverError, Station, host_of};
+pub use provisioning::{Owner, Served, who_answers};
+pub use start::{ApiAnswer, Started, start};

@@ -16,7 +16,7 @@ use crate::args::{EngineChoice, HostArgs, Output, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::data;
-use crate::report::ironic::{IronicReport, evidence, leases};
+use crate::report::ironic::{IronicReport, leases, unasked};
 use crate::ui::last_line;
 use crate::ui::theme::WARNING;
 
@@ -54,7 +54,8 @@ struct StatusArgs {
 /// Stop Ironic on a machine or in a cluster, and prove that nothing of it is left
 ///
 /// On a machine leases are read first and saved with what ran, so that `ironic start` brings the very same back. Then the containers are stopped,
-/// DHCP first and the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody.
+/// DHCP first and the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody, and, where Ironic served DHCP,
+/// nobody who serves it.
 ///
 /// In a cluster Deployments are scaled to zero, the Ironic Standalone Operator before what it keeps, and every pod is seen to go.
 ///
@@ -83,8 +84,15 @@ struct StopArgs {
 /// Start the Ironic that was stopped on a machine or in a cluster, as it was
 ///
 /// What ran before runs again, with its restart policies and addresses; what did not, does not.
+///
+/// On a machine nothing is started where another machine has the endpoint address or serves DHCP, or where keepalived would find no static address. Then
+/// the endpoint address, an answer of the API and one of DHCP are awaited.
 #[derive(Debug, clap::Args)]
 struct StartArgs {
+    /// Endpoint address of Ironic [default: the PROVISIONING_IP that the containers were told]
+    #[arg(long, value_name = "ADDRESS")]
+    endpoint: Option<IpAddr>,
+
     #[command(flatten)]
     state: StateArgs,
 
@@ -94,7 +102,7 @@ struct StartArgs {
     #[command(flatten)]
     form: FormArgs,
 
-    /// How long pods may take to be ready
+    /// How long pods, or each of endpoint, API and DHCP, may take to be ready
     #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(PODS))]
     wait: WaitLimit,
 }
@@ -218,7 +226,7 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
         (Ok(_), Err(error)) => return Ok(told(session, &error)),
         (Err(exit), _) => return Ok(exit),
     };
-    for line in evidence(&still, endpoint) {
+    for line in still.evidence(endpoint) {
         session.printer.note(line);
     }
     let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
@@ -227,6 +235,9 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
     }
     for name in &still.at_boot {
         warn(format!("{name} is started again when the machine starts: its engine cannot turn that off"));
+    }
+    if let Some(why) = unasked(still.dhcp.as_ref()) {
+        warn(why);
     }
     if endpoint.is_none() {
         warn("nobody was asked for the endpoint address: name it with --endpoint".to_owned());
@@ -242,12 +253,26 @@ async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandEr
     let host = args.host.host()?;
     let path = state_file(session, &args.state, &host)?;
     let saved = read(&path, &host)?.ok_or_else(|| CommandError::nothing_saved(&path))?;
-    let work = Box::pin(start(&host, &saved));
-    let names = match changing(session, work, |error| matches!(error, IronicError::Gone { .. })).await? {
-        Ok(names) => names,
+    let work = Box::pin(start(&host, &saved, args.endpoint, args.wait.0));
+    let harmless = |error: &IronicError| matches!(error, IronicError::Gone { .. } | IronicError::NotBegun(_));
+    let started = match changing(session, work, harmless).await? {
+        Ok(started) => started,
         Err(exit) => return Ok(exit),
     };
-    session.printer.note(format_args!("running as before: {}", names.join(", ")));
+    session.printer.note(format_args!("running as before: {}", started.names.join(", ")));
+    for line in started.evidence() {
+        session.printer.note(line);
+    }
+    let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    if let Some(why) = &started.unasked {
+        warn(format!("whether another server answered DHCP before is not known: {why}"));
+    }
+    if let Some(why) = unasked(started.dhcp.as_ref()) {
+        warn(why);
+    }
+    if started.endpoint.is_none() {
+        warn("nobody was asked for the endpoint address: name it with --endpoint".to_owned());
+    }
     if let Err(error) = fs::remove_file(&path) {
         return Ok(told(session, &CommandError::unwritable("that it is done with", &path, &error)));
     }

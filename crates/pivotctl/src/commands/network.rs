@@ -172,12 +172,7 @@ async fn check(session: &Session, args: &CheckArgs) -> Result<Exit, CommandError
 fn static_address(interface: &Interface, endpoint: Option<IpAddr>, host: &Host) -> Result<Net, CommandError> {
     let there =
         || addresses(std::slice::from_ref(interface)).iter().map(AddressReport::line).collect::<Vec<_>>();
-    let fit = interface.statics().find(|assigned| match endpoint {
-        // The endpoint itself comes and goes with keepalived, mostly alone in its network.
-        Some(endpoint) => assigned.net.address != endpoint && assigned.net.contains(Net::host(endpoint)),
-        None => !assigned.net.is_host(),
-    });
-    let Some(fit) = fit else {
+    let Some(fit) = interface.provisioning_address(endpoint) else {
         return Err(CommandError::no_static_address(&interface.name, host, there()));
     };
     if !interface.up {

@@ -5,6 +5,10 @@ use pivot_core::network::{FindError, Net, NetError};
 
 use super::CommandError;
 
+/// What to do about a provisioning interface without an address that stays.
+pub(super) const STATIC_ADDRESS: &str = "give it one before Ironic starts: keepalived needs it to carry the endpoint address, and an interface \
+                                         that serves DHCP cannot be served by it";
+
 impl From<HostError> for CommandError {
     fn from(error: HostError) -> Self {
         let message = error.to_string();
@@ -113,9 +117,6 @@ impl CommandError {
     pub(crate) fn no_static_address(interface: &str, host: &Host, there: Vec<String>) -> Self {
         Self::failed("static-address-missing", format!("{interface} of {host} has no static address"))
             .with_details(there)
-            .hinted(
-                "give it one before Ironic starts: keepalived needs it to carry the endpoint address, and an interface that serves \
-                 DHCP cannot be served by it",
-            )
+            .hinted(STATIC_ADDRESS)
     }
 }

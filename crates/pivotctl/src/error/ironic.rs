@@ -5,6 +5,7 @@ use std::path::Path;
 use pivot::ironic::{ClusterIronicError, IronicError};
 use pivot_core::ironic::SavedError;
 
+use super::host::STATIC_ADDRESS;
 use super::{CommandError, of_failure};
 use crate::exit::Exit;
 
@@ -25,6 +26,19 @@ impl From<IronicError> for CommandError {
                 .hinted("look at its log, correct what it says, then run the command again"),
             IronicError::Listens { .. } => Self::failed("ironic-still-serves", message)
                 .hinted("find out which program it is (`ss -lntup`), end it, then run the command again"),
+            IronicError::NotBegun(error) => Self { message, ..Self::from(*error) },
+            IronicError::NoStaticAddress { there, .. } => {
+                Self::failed("static-address-missing", message).with_details(there).hinted(STATIC_ADDRESS)
+            }
+            IronicError::DhcpAnswered { .. } => Self::failed("ironic-dhcp-answered", message).hinted(
+                "find out whose machine it is, and end its server: of two a host obeys the one that is faster",
+            ),
+            IronicError::NotServed { .. } => Self::failed("ironic-dhcp-missing", message)
+                .hinted("look at its log: dnsmasq waits for the endpoint address, and needs a range of the interface's network"),
+            IronicError::NotCarried { .. } => Self::failed("endpoint-missing", message)
+                .hinted("look at the log of keepalived, correct what it says, then run the command again"),
+            IronicError::ApiSilent { .. } => Self::failed("ironic-silent", message)
+                .hinted("look at the log of Ironic, correct what it says, then run the command again"),
             IronicError::Answered { .. } => Self::failed("endpoint-answered", message).hinted(
                 "find out whose machine it is: with two owners of the address hosts talk to the wrong Ironic",
             ),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use pivot::host::Host;
-use pivot::ironic::{Found, FoundContainer, Owner, Still};
+use pivot::ironic::{Found, FoundContainer, Served};
 use pivot_core::lease::LeaseFile;
 use serde::Serialize;
 
@@ -85,20 +85,14 @@ impl IronicReport {
     }
 }
 
-/// What was seen of the end, a line each.
-pub(crate) fn evidence(still: &Still, endpoint: Option<IpAddr>) -> Vec<String> {
-    let mut lines = vec![
-        format!("stopped, and no process left: {}", still.gone.join(", ")),
-        "closed: Ironic's API, the inspector, DHCP, DHCPv6".to_owned(),
-    ];
-    let address = endpoint.map(|address| address.to_string()).unwrap_or_default();
-    lines.extend(still.owner.as_ref().map(|owner| match owner {
-        Owner::Nobody => format!("answered by nobody: {address}"),
-        Owner::NotOnLink => format!("not asked: {address} is on no network of this machine"),
-        Owner::Itself { interface } => format!("{address} is on {interface}"),
-        Owner::Another { mac, .. } => format!("{address} is answered by {mac}"),
-    }));
-    lines
+/// Why nobody was asked for DHCP.
+pub(crate) fn unasked(dhcp: Option<&Served>) -> Option<String> {
+    match dhcp {
+        Some(Served::NotAsked { why }) => {
+            Some(format!("whether another server answers DHCP is not known: {why}"))
+        }
+        _ => None,
+    }
 }
 
 /// How many leases were saved, in words.

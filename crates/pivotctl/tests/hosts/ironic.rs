@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use pivot_testbed::lan::{INTERFACE, Lan, Podman, Station, Witness, keepalived_config};
+use pivot_testbed::lan::{Dnsmasq, INTERFACE, Lan, Podman, Station, Witness, keepalived_config};
 use pivot_testbed::programs_or_skip;
 use serde_json::Value;
 
@@ -116,6 +116,8 @@ fn ironic_stops_with_evidence_and_comes_back() {
     let stopped = machine.ironic(&["stop"]).exits(0);
     assert!(stopped.stderr.contains("what runs, and 1 lease"), "{stopped:#?}");
     assert!(stopped.stderr.contains("answered by nobody: 172.22.0.2"), "{stopped:#?}");
+    assert!(stopped.stderr.contains("answered by nobody: DHCP on eth1"), "{stopped:#?}");
+    assert!(!stopped.stderr.contains("warning"), "{stopped:#?}");
     assert_eq!(machine.running(), [""; 0]);
     let silent = witness.answers().len();
     let status = machine.status();
@@ -129,6 +131,14 @@ fn ironic_stops_with_evidence_and_comes_back() {
         started.stderr.contains("running as before: ironic-endpoint-keepalived, httpd, ironic"),
         "{started:#?}"
     );
+    for seen in [
+        "carried: 172.22.0.2 on eth1",
+        "answers: Ironic's API (http 404)",
+        "answered by 172.22.0.1 alone: DHCP on eth1",
+    ] {
+        assert!(started.stderr.contains(seen), "{seen}: {started:#?}");
+    }
+    assert!(!started.stderr.contains("warning"), "{started:#?}");
     assert_eq!(machine.running(), ALL);
     witness.sees(MAC).unwrap();
     assert_eq!(machine.status()["leases"], 1, "dnsmasq began with the leases it had");
@@ -155,13 +165,9 @@ fn what_is_left_or_somebody_elses_is_found() {
     // A DHCP server that no container runs.
     let folder = machine.desk.file("stray");
     fs::create_dir(&folder).unwrap();
-    let stray = pivot_testbed::lan::Dnsmasq::start(
-        &machine.station,
-        &folder,
-        &folder.join("leases"),
-        &["172.22.0.10,172.22.0.100"],
-    )
-    .unwrap();
+    let stray =
+        Dnsmasq::start(&machine.station, &folder, &folder.join("leases"), &["172.22.0.10,172.22.0.100"])
+            .unwrap();
     let serves = machine.ironic(&["stop"]).exits(1).fails("ironic-still-serves");
     assert!(serves.stderr.contains("a DHCP server (udp/67)"), "{serves:#?}");
     stray.stop().unwrap();
@@ -171,6 +177,63 @@ fn what_is_left_or_somebody_elses_is_found() {
         ["dnsmasq", "httpd", "ironic", "ironic-log-watch"],
         "keepalived did not run"
     );
+}
+
+#[test]
+fn of_two_dhcp_servers_the_other_one_is_found() {
+    programs_or_skip!("podman", "runc", "busybox", "dnsmasq", "keepalived", "python3");
+    let mut machine = Machine::new();
+    let other = machine.lan.station("other", &["172.22.0.9/24"]).unwrap();
+    other.set_mac("52:54:00:00:00:09").unwrap();
+    let folder = machine.desk.file("other");
+    fs::create_dir(&folder).unwrap();
+    let range = ["172.22.0.50,172.22.0.60"];
+    let server = Dnsmasq::start(&other, &folder, &folder.join("leases"), &range).unwrap();
+    let stopped = machine.ironic(&["stop"]).exits(1).fails("ironic-dhcp-answered");
+    let evidence = "DHCP is answered by 172.22.0.9 (52:54:00:00:00:09), which offers 172.22.0.5";
+    assert!(stopped.stderr.contains(evidence), "{stopped:#?}");
+    assert!(!stopped.stderr.contains("stopped, and no process left"), "no proof is claimed: {stopped:#?}");
+    assert_eq!(machine.running(), [""; 0], "it is stopped all the same");
+
+    let refused = machine.ironic(&["start"]).exits(1).fails("ironic-dhcp-answered");
+    assert!(refused.stderr.contains("nothing was started: DHCP is answered by 172.22.0.9"), "{refused:#?}");
+    server.stop().unwrap();
+    other.done(&["ip", "address", "add", "172.22.0.2/24", "dev", INTERFACE]).unwrap();
+    let refused = machine.ironic(&["start"]).exits(1).fails("endpoint-answered");
+    assert!(refused.stderr.contains("172.22.0.2 is answered by 52:54:00:00:00:09"), "{refused:#?}");
+    other.done(&["ip", "address", "flush", "dev", INTERFACE]).unwrap();
+    machine.station.done(&["ip", "address", "flush", "dev", INTERFACE]).unwrap();
+    let leased = ["172.22.0.1/24", "dev", INTERFACE, "valid_lft", "6000", "preferred_lft", "6000"];
+    machine.station.done(&[&["ip", "address", "add"], &leased[..]].concat()).unwrap();
+    let refused = machine.ironic(&["start"]).exits(1).fails("static-address-missing");
+    assert!(refused.stderr.contains("eth1: 172.22.0.1/24"), "it says what is there: {refused:#?}");
+    assert_eq!(machine.running(), [""; 0]);
+
+    // Without a program that asks nothing is proven, and that is said.
+    machine.station.done(&["ip", "address", "change", "172.22.0.1/24", "dev", INTERFACE]).unwrap();
+    machine.desk.only(&["cat", "ip", "nsenter", "podman", "runc", "sh", "tar", "test"]);
+    let started = machine.ironic(&["start"]).exits(0);
+    assert!(started.stderr.contains("listens: Ironic's API"), "{started:#?}");
+    let why = "is not known: there is no `python3` on network namespace";
+    assert_eq!(started.stderr.matches(why).count(), 2, "{started:#?}");
+    let stopped = machine.ironic(&["stop"]).exits(0);
+    assert!(stopped.stderr.contains(why) && !stopped.stderr.contains("DHCP on"), "{stopped:#?}");
+}
+
+#[test]
+fn an_ironic_that_serves_no_dhcp_does_not_ask_who_does() {
+    programs_or_skip!("podman", "runc", "busybox", "dnsmasq", "keepalived", "python3");
+    let machine = Machine::new();
+    machine.podman().done(&["stop", "dnsmasq"]).unwrap();
+    let other = machine.lan.station("other", &["172.22.0.9/24"]).unwrap();
+    let folder = machine.desk.file("other");
+    fs::create_dir(&folder).unwrap();
+    let range = ["172.22.0.50,172.22.0.60"];
+    let _server = Dnsmasq::start(&other, &folder, &folder.join("leases"), &range).unwrap();
+    let stopped = machine.ironic(&["stop"]).exits(0);
+    assert!(!stopped.stderr.contains("DHCP on"), "{stopped:#?}");
+    machine.ironic(&["start"]).exits(0);
+    assert_eq!(machine.running(), &ALL[1..]);
 }
 
 #[test]
