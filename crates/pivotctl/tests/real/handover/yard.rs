@@ -180,7 +180,7 @@ impl Yard {
     /// A verb of a pivot away from a place, with its Ironic.
     pub(super) fn going(&self, from: Place, args: &[&str]) -> Command {
         let mut command = self.command(args);
-        command.args(self.flags(from));
+        command.args(self.flags(from)).args(["-n", NAMESPACE]);
         command
     }
 
