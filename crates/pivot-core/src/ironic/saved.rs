@@ -87,6 +87,15 @@ impl SavedIronic {
         serde_json::to_string_pretty(self).expect("BUG: what is saved does not serialize") + "\n"
     }
 
+    /// The same with every container to be started, whether it ran before or not.
+    #[must_use]
+    pub fn all_running(mut self) -> Self {
+        for container in &mut self.containers {
+            container.running = true;
+        }
+        self
+    }
+
     /// What holds of a stop that goes on where an earlier one was left: what ran before that one, runs again after a start.
     #[must_use]
     pub fn continued(mut self, earlier: Self) -> Self {

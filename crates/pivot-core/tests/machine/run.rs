@@ -201,7 +201,8 @@ impl Run {
             Choice::Remove(n) => clusters.remove(n),
             Choice::Add(n) => {
                 let newcomer = self.world.newcomer(n);
-                if phase == Phase::Retire {
+                let is_left = self.hand.is_none() && clusters.is_committed(PIVOT);
+                if phase == Phase::Retire || is_left {
                     clusters.late.insert(Manifest::new(newcomer.clone()).key());
                 }
                 clusters.add(newcomer)

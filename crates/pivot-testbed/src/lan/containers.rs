@@ -83,18 +83,18 @@ impl Podman {
 
     /// Runs a container on the network of a station, as the scripts of Metal3 do; `options` go to `podman run`.
     pub fn run(&self, station: &Station, name: &str, options: &[&str], command: &[&str]) -> Result<()> {
-        self.make(station, &["run", "--detach"], name, options, command)
+        self.make(&["run", "--detach"], station, name, options, command)
     }
 
-    /// The same without starting it.
+    /// Creates one that does not run yet.
     pub fn create(&self, station: &Station, name: &str, options: &[&str], command: &[&str]) -> Result<()> {
-        self.make(station, &["create"], name, options, command)
+        self.make(&["create"], station, name, options, command)
     }
 
     fn make(
         &self,
-        station: &Station,
         verb: &[&str],
+        station: &Station,
         name: &str,
         options: &[&str],
         command: &[&str],

@@ -92,6 +92,20 @@ pub enum IronicError {
         /// Its name.
         name: String,
     },
+    /// There are leases, and no DHCP server among what is to be started.
+    #[error("of what is to be started on {host} nothing serves DHCP")]
+    NoDnsmasq {
+        /// How messages call the machine.
+        host: String,
+    },
+    /// A DHCP server that runs would not read leases, and would overwrite them.
+    #[error("container {name} of {host} runs, and reads leases only when it starts")]
+    ReadsNoMore {
+        /// How messages call the machine.
+        host: String,
+        /// Its name.
+        name: String,
+    },
     /// The endpoint address did not come.
     #[error("{host} does not carry {address}, and nobody else does")]
     NotCarried {

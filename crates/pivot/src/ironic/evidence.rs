@@ -29,6 +29,10 @@ impl Started {
     /// What was seen to serve.
     pub fn evidence(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        lines.extend(self.seeded.as_ref().map(|seeded| {
+            let paths = seeded.paths.join(" and ");
+            format!("leases that it began with: {} in {paths}", seeded.merged.file.len())
+        }));
         if let (Some(endpoint), Some(Owner::Itself { interface })) = (self.endpoint, &self.owner) {
             lines.push(format!("carried: {endpoint} on {interface}"));
         }

@@ -14,7 +14,7 @@ use pivot_core::object::ObjectKey;
 use super::cluster::{ClusterIronic, ClusterIronicError, lease_namespaces};
 use super::containers::{Found, find, stop};
 use super::error::IronicError;
-use super::start::start;
+use super::start::{Order, start};
 use crate::cluster::{Cluster, Failure};
 use crate::host::{DEFAULT_TIMEOUT, Host, HostError, NetworkError, Ssh};
 use crate::leases::{LeasesError, Place};
@@ -176,8 +176,11 @@ impl Station<'_> {
         }
         let before = before.and_then(|stack| stack.machine);
         let saved = to_start(host, &found, before)?;
-        let _leases = leases.map(|leases| leases.text()).transpose()?;
-        let started = start(host, &saved, self.endpoint, self.wait).await?;
+        let leases = leases.map(|leases| leases.text()).transpose()?;
+        let serves = saved.containers.iter().any(|one| one.role == Role::Dnsmasq && one.running);
+        let leases = leases.filter(|_| serves).map(|text| LeaseFile::parse(text.as_bytes()));
+        let order = Order { endpoint: self.endpoint, wait: self.wait, leases: leases.as_ref() };
+        let started = start(host, &saved, order).await?;
         let mut evidence = vec![format!("running: {}", started.names.join(", "))];
         evidence.extend(started.evidence());
         Ok(IronicDone { stack: Stack::default(), evidence })
@@ -222,21 +225,24 @@ impl Station<'_> {
             deployment.stopped.get_or_insert(1);
         }
         let mut evidence = Vec::new();
-        if let Some(leases) = leases {
-            let file = LeaseFile::parse(leases.text()?.as_bytes());
-            for namespace in lease_namespaces(&found) {
-                let place = Place { cluster: ironic.cluster, namespace: &namespace, name: CONFIG_MAP };
-                let before = place.read().await?;
-                let there = match &before {
-                    Some(stored) => LeaseFile::parse(stored.text()?.as_bytes()),
-                    None => LeaseFile::default(),
-                };
-                let both = merge(&file, &there).file;
-                if both.text() != there.text() {
-                    place.write(&both, before.as_ref()).await?;
-                }
-                evidence.push(format!("{} in ConfigMap {namespace}/{CONFIG_MAP}", leases_in_words(&both)));
+        let file = match leases {
+            Some(leases) => LeaseFile::parse(leases.text()?.as_bytes()),
+            None => LeaseFile::default(),
+        };
+        for namespace in lease_namespaces(&found) {
+            let place = Place { cluster: ironic.cluster, namespace: &namespace, name: CONFIG_MAP };
+            let before = place.read().await?;
+            let there = match &before {
+                Some(stored) => LeaseFile::parse(stored.text()?.as_bytes()),
+                None => LeaseFile::default(),
+            };
+            let both = merge(&file, &there).file;
+            // A pod may wait for it, whether or not there is a lease.
+            if before.is_none() || both.text() != there.text() {
+                place.write(&both, before.as_ref()).await?;
             }
+            let leases = leases_in_words(&both);
+            evidence.push(format!("{leases} in ConfigMap {namespace}/{CONFIG_MAP}"));
         }
         let started = ironic.start(&found).await?;
         evidence.push(format!("running: {}", started.join(", ")));

@@ -6,6 +6,7 @@ mod error;
 mod evidence;
 mod handover;
 mod provisioning;
+mod seed;
 mod start;
 
 pub use cluster::{ClusterIronic, ClusterIronicError};
@@ -13,4 +14,5 @@ pub use containers::{Found, FoundContainer, Still, find, stop};
 pub use error::IronicError;
 pub use handover::{HandOverError, Station, host_of};
 pub use provisioning::{Owner, Served, who_answers};
-pub use start::{ApiAnswer, Started, start};
+pub use seed::{Seeded, seed};
+pub use start::{ApiAnswer, Order, Started, start};

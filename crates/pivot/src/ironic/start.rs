@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use pivot_core::dhcp::Family;
 use pivot_core::ironic::{Port, Role, SavedAddress, SavedContainer, SavedIronic};
+use pivot_core::lease::LeaseFile;
 use pivot_core::network::Interface;
 use tokio::time::{Instant, sleep};
 
 use super::IronicError;
 use super::containers::{LOOK, STOP_TIMEOUT, open_ports, set_policy, told_endpoint};
 use super::provisioning::{Owner, Place, Served, answered, who_answers};
+use super::seed::{Seeded, seed};
 use crate::host::{Container, Engine, Host, HostError};
 
 /// Port of Ironic's API.
@@ -21,6 +23,17 @@ const ASK_API: &str = include_str!("api.py");
 const SERVER_ERROR: u16 = 500;
 /// How often a DHCP server that listens is asked before it counts as one that serves only clients that it knows.
 const QUESTIONS: u32 = 2;
+
+/// How Ironic is to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The endpoint address, where the containers were not told it.
+    pub endpoint: Option<IpAddr>,
+    /// How long each of endpoint, API and DHCP may take.
+    pub wait: Duration,
+    /// Leases with which DHCP begins, beside those that it has.
+    pub leases: Option<&'a LeaseFile>,
+}
 
 /// An Ironic that was started, and what was seen of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +48,8 @@ pub struct Started {
     pub api: Option<ApiAnswer>,
     /// Who serves DHCP, where a server was started.
     pub dhcp: Option<Served>,
+    /// The leases that were put into it before.
+    pub seeded: Option<Seeded>,
     /// What could not be asked before the start, and why.
     pub unasked: Option<String>,
 }
@@ -51,22 +66,22 @@ pub enum ApiAnswer {
 /// A container that is to run, and what was saved of it.
 type Planned<'a> = (&'a SavedContainer, Container);
 
-/// Starts what ran before, in the other order, and waits until it serves, each thing for `wait`: the endpoint address is carried, the API answers,
-/// and one DHCP server does. `endpoint` is the address where the containers were not told it.
+/// Starts what ran before, in the other order, and waits until it serves: the endpoint address is carried, the API answers, and one DHCP server does.
 ///
 /// Where somebody else has the address or serves DHCP, or the interface has no static address, nothing is started.
-pub async fn start(
-    host: &Host,
-    saved: &SavedIronic,
-    endpoint: Option<IpAddr>,
-    wait: Duration,
-) -> Result<Started, IronicError> {
+pub async fn start(host: &Host, saved: &SavedIronic, order: Order<'_>) -> Result<Started, IronicError> {
     let (containers, told) = planned(host, saved).await?;
+    let Order { endpoint, wait, leases } = order;
     let endpoint = endpoint.or(told);
-    let unasked = may_begin(host, saved, &containers, endpoint).await.map_err(|error| match error {
-        error @ (IronicError::Host(_) | IronicError::Network(_)) => error,
-        error => IronicError::NotBegun(Box::new(error)),
-    })?;
+    let of = |role: Role| {
+        containers.iter().find(|(before, _)| before.role == role).map(|(_, container)| container)
+    };
+    let unasked = may_begin(host, saved, &containers, endpoint).await.map_err(not_begun)?;
+    let seeded = match (leases, of(Role::Dnsmasq)) {
+        (Some(leases), Some(container)) => Some(seed(host, container, leases).await.map_err(not_begun)?),
+        (Some(_), None) => return Err(not_begun(IronicError::NoDnsmasq { host: host.to_string() })),
+        (None, _) => None,
+    };
     put_back(host, saved).await?;
     let patient = host.within(STOP_TIMEOUT);
     for (before, container) in containers.iter().rev() {
@@ -84,9 +99,6 @@ pub async fn start(
             stays(host, container).await?;
         }
     }
-    let of = |role: Role| {
-        containers.iter().find(|(before, _)| before.role == role).map(|(_, container)| container)
-    };
     let brings = of(Role::Keepalived).is_some() || saved.endpoint.is_some();
     let owner = match endpoint.filter(|_| brings) {
         Some(endpoint) => Some(carried(host, endpoint, wait).await?),
@@ -101,7 +113,12 @@ pub async fn start(
         None => None,
     };
     let names = containers.iter().rev().map(|(before, _)| before.name.clone()).collect();
-    Ok(Started { names, endpoint, owner, api, dhcp, unasked })
+    Ok(Started { names, endpoint, owner, api, dhcp, seeded, unasked })
+}
+
+/// Whatever it was, it was before anything was started.
+fn not_begun(error: IronicError) -> IronicError {
+    IronicError::NotBegun(Box::new(error))
 }
 
 /// The containers that ran, and the endpoint address that they were told.

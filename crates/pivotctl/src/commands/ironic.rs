@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pivot::host::{Host, Removal};
-use pivot::ironic::{Found, IronicError, find, start, stop};
+use pivot::ironic::{Found, IronicError, Order, Seeded, find, start, stop};
 use pivot_core::ironic::SavedIronic;
 
+use super::leases::{parsed, tell_dropped};
 use super::partly::{changing, told};
 use super::{Session, ironic_cluster};
 use crate::args::{EngineChoice, HostArgs, Output, WaitLimit};
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::report::amount::Amount;
 use crate::report::data;
 use crate::report::ironic::{IronicReport, leases, unasked};
 use crate::ui::last_line;
@@ -87,11 +89,21 @@ struct StopArgs {
 ///
 /// On a machine nothing is started where another machine has the endpoint address or serves DHCP, or where keepalived would find no static address. Then
 /// the endpoint address, an answer of the API and one of DHCP are awaited.
+///
+/// A target machine whose containers were created and never started is begun with --all, and with the leases of the source with --leases.
 #[derive(Debug, clap::Args)]
 struct StartArgs {
     /// Endpoint address of Ironic [default: the PROVISIONING_IP that the containers were told]
     #[arg(long, value_name = "ADDRESS")]
     endpoint: Option<IpAddr>,
+
+    /// Leases of dnsmasq with which DHCP begins, beside those that it has; of two that exclude each other the one that ends last stays
+    #[arg(long, value_name = "FILE")]
+    leases: Option<PathBuf>,
+
+    /// Start every container of Ironic that is there, also where nothing was stopped by `ironic stop`
+    #[arg(long)]
+    all: bool,
 
     #[command(flatten)]
     state: StateArgs,
@@ -248,22 +260,44 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
 
 async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandError> {
     if args.form.is_cluster(session, args.host.is_given())? {
+        if args.all || args.leases.is_some() || args.endpoint.is_some() {
+            return Err(CommandError::flags_conflict("--all, --leases and --endpoint", "a cluster"));
+        }
         return ironic_cluster::start(session, args.wait.0).await;
     }
     let host = args.host.host()?;
     let path = state_file(session, &args.state, &host)?;
-    let saved = read(&path, &host)?.ok_or_else(|| CommandError::nothing_saved(&path))?;
-    let work = Box::pin(start(&host, &saved, args.endpoint, args.wait.0));
+    let saved = to_start(session, args, &host, &path).await?;
+    let leases = match &args.leases {
+        None => None,
+        Some(file) => {
+            let text =
+                fs::read(file).map_err(|error| CommandError::unreadable("lease file", file, &error))?;
+            Some(parsed(session, &text, &file.display().to_string())?)
+        }
+    };
+    let order = Order { endpoint: args.endpoint, wait: args.wait.0, leases: leases.as_ref() };
+    let work = Box::pin(start(&host, &saved, order));
     let harmless = |error: &IronicError| matches!(error, IronicError::Gone { .. } | IronicError::NotBegun(_));
     let started = match changing(session, work, harmless).await? {
         Ok(started) => started,
         Err(exit) => return Ok(exit),
     };
-    session.printer.note(format_args!("running as before: {}", started.names.join(", ")));
+    let how = if args.all { "running" } else { "running as before" };
+    session.printer.note(format_args!("{how}: {}", started.names.join(", ")));
+    if let Some(seeded) = &started.seeded {
+        tell_dropped(session, &seeded.merged);
+    }
     for line in started.evidence() {
         session.printer.note(line);
     }
     let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    if let Some(Seeded { aside: aside @ 1.., .. }) = &started.seeded {
+        warn(format!(
+            "left out of what was in the container, since it is no lease: {}",
+            Amount(*aside, "line")
+        ));
+    }
     if let Some(why) = &started.unasked {
         warn(format!("whether another server answered DHCP before is not known: {why}"));
     }
@@ -273,11 +307,36 @@ async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandEr
     if started.endpoint.is_none() {
         warn("nobody was asked for the endpoint address: name it with --endpoint".to_owned());
     }
-    if let Err(error) = fs::remove_file(&path) {
+    if let Err(error) = fs::remove_file(&path)
+        && !(args.all && error.kind() == ErrorKind::NotFound)
+    {
         return Ok(told(session, &CommandError::unwritable("that it is done with", &path, &error)));
     }
     session.printer.note(last_line::STILL_ACTIVE);
     Ok(Exit::Done)
+}
+
+/// What is to be started: what ran before, or all that is there.
+async fn to_start(
+    session: &Session,
+    args: &StartArgs,
+    host: &Host,
+    path: &Path,
+) -> Result<SavedIronic, CommandError> {
+    let earlier = read(path, host)?;
+    if !args.all {
+        return earlier.ok_or_else(|| CommandError::nothing_saved(path));
+    }
+    let found = session.interruptible(Box::pin(find(host, None))).await??;
+    if found.containers.is_empty() && earlier.is_none() {
+        return Err(CommandError::no_ironic(&host.to_string()));
+    }
+    let saved = found.saved(host);
+    let saved = match earlier {
+        Some(earlier) => saved.continued(earlier),
+        None => saved,
+    };
+    Ok(saved.all_running())
 }
 
 /// Where it stands what was stopped on a machine.

@@ -333,7 +333,7 @@ async fn container(host: &Host, engine: Option<Engine>, name: &str) -> Result<Co
 }
 
 /// Reads a lease file and tells what will not work as its owner may think.
-fn parsed(session: &Session, text: &[u8], from: &str) -> Result<LeaseFile, CommandError> {
+pub(super) fn parsed(session: &Session, text: &[u8], from: &str) -> Result<LeaseFile, CommandError> {
     let file = LeaseFile::parse(text);
     if let Some(likeness) = file.likeness() {
         return Err(CommandError::no_lease_file(from, likeness, &file));
@@ -357,7 +357,13 @@ fn parsed(session: &Session, text: &[u8], from: &str) -> Result<LeaseFile, Comma
 
 /// Two files in one, told what gave way.
 fn merged(session: &Session, first: &LeaseFile, second: &LeaseFile) -> LeaseFile {
-    let Merged { file, dropped, other_duid } = merge(first, second);
+    let merged = merge(first, second);
+    tell_dropped(session, &merged);
+    merged.file
+}
+
+/// Tells what gave way.
+pub(super) fn tell_dropped(session: &Session, Merged { dropped, other_duid, .. }: &Merged) {
     let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
     for dropped in dropped.iter().filter(|dropped| dropped.lease.to_string() != dropped.kept.to_string()) {
         warn(format!("`{}` gives way to `{}`", dropped.lease, dropped.kept));
@@ -365,7 +371,6 @@ fn merged(session: &Session, first: &LeaseFile, second: &LeaseFile) -> LeaseFile
     if let Some(other) = other_duid {
         warn(format!("the servers have different DUIDs; clients of `{other}` will ask anew"));
     }
-    file
 }
 
 /// The one namespace of the ConfigMap; `default` is that of the cluster's context, where there is a cluster.

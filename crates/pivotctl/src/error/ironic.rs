@@ -35,6 +35,10 @@ impl From<IronicError> for CommandError {
             ),
             IronicError::NotServed { .. } => Self::failed("ironic-dhcp-missing", message)
                 .hinted("look at its log: dnsmasq waits for the endpoint address, and needs a range of the interface's network"),
+            IronicError::NoDnsmasq { .. } => Self::failed("ironic-dnsmasq-missing", message)
+                .hinted("leave out --leases, or start the container of dnsmasq too, with --all"),
+            IronicError::ReadsNoMore { .. } => Self::failed("ironic-dnsmasq-runs", message)
+                .hinted("stop it with `ironic stop`, then run the command again"),
             IronicError::NotCarried { .. } => Self::failed("endpoint-missing", message)
                 .hinted("look at the log of keepalived, correct what it says, then run the command again"),
             IronicError::ApiSilent { .. } => Self::failed("ironic-silent", message)

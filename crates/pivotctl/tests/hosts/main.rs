@@ -8,3 +8,4 @@ mod ironic;
 mod keepalived;
 mod leases;
 mod network;
+mod prepared;
