@@ -1,8 +1,9 @@
-//! Ironic, as containers of a machine or as a Deployment of a cluster: what belongs to it, what has to be seen of its end, and what is saved
-//! of it.
+//! Ironic, as containers of a machine or as a Deployment of a cluster: what belongs to it, what has to be seen of its end, what is saved
+//! of it, and the manifests of a new one.
 
 mod deployment;
 mod handover;
+pub mod manifest;
 mod ports;
 mod role;
 mod saved;

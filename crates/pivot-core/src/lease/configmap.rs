@@ -21,6 +21,9 @@ pub const PARTS: &str = "pivot.metal3.io/lease-parts";
 /// Bytes that a part holds at most. Below the limit of 1 MiB, which counts keys and values, so that a few words of somebody else fit in.
 const LARGEST_PART: usize = 1_000_000;
 
+/// The same where `kubectl apply` writes them: it keeps what it applied, once more, in an annotation of at most 262144 bytes.
+const LARGEST_APPLIED: usize = 240_000;
+
 /// A ConfigMap that holds no leases.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigMapError {
@@ -69,14 +72,19 @@ pub fn part_name(first: &str, index: usize) -> String {
     if index == 0 { first.to_owned() } else { format!("{first}-{index:02}") }
 }
 
-/// Key of a part. Keys sort as the parts follow each other.
-fn part_key(index: usize) -> String {
+/// Key of a part, from 0. Keys sort as the parts follow each other.
+pub fn part_key(index: usize) -> String {
     if index == 0 { KEY.to_owned() } else { format!("{KEY}.{index:02}") }
 }
 
 /// The ConfigMaps that hold these leases.
 pub fn parts(file: &LeaseFile, namespace: &str, name: &str) -> Vec<Value> {
     parts_of(file, namespace, name, LARGEST_PART)
+}
+
+/// The same for `kubectl apply`.
+pub fn parts_to_apply(file: &LeaseFile, namespace: &str, name: &str) -> Vec<Value> {
+    parts_of(file, namespace, name, LARGEST_APPLIED)
 }
 
 fn parts_of(file: &LeaseFile, namespace: &str, name: &str, largest: usize) -> Vec<Value> {

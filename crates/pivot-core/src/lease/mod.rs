@@ -9,7 +9,10 @@ mod entry;
 mod file;
 mod merge;
 
-pub use configmap::{CONFIG_MAP, ConfigMapError, KEY, PARTS, PartsError, count, joined, part_name, parts};
+pub use configmap::{
+    CONFIG_MAP, ConfigMapError, KEY, PARTS, PartsError, count, joined, part_key, part_name, parts,
+    parts_to_apply,
+};
 pub use entry::{Client, Expiry, Lease, LineProblem};
 pub use file::{Aside, LeaseFile, Likeness};
 pub use merge::{Dropped, Merged, Why, merge};
