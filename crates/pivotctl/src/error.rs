@@ -1,5 +1,6 @@
 //! Errors at the edge: a stable id, what happened, what to do, and the exit code.
 
+mod generate;
 mod host;
 mod ironic;
 mod leases;

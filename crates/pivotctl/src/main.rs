@@ -90,6 +90,7 @@ async fn on_clusters(session: &Session, command: &Command) -> Result<Exit, Comma
         Command::Ironic(args) => commands::ironic::run(session, args).await,
         Command::Leases(args) => commands::leases::run(session, args).await,
         Command::Network(args) => commands::network::run(session, args).await,
+        Command::Generate(args) => commands::generate::run(session, args).await,
         Command::Version(args) => commands::version::run(session, args),
         Command::Completion(args) => commands::completion::run(session, args),
         Command::Util(args) => commands::util::run(session, args),

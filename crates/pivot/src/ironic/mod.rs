@@ -1,10 +1,11 @@
-//! Ironic: finding it, stopping it with evidence, starting it again.
+//! Ironic: finding it, stopping it with evidence, starting it again, and reading what it was told.
 
 mod cluster;
 mod containers;
 mod error;
 mod evidence;
 mod handover;
+mod inherit;
 mod provisioning;
 mod seed;
 mod start;
@@ -13,6 +14,7 @@ pub use cluster::{ClusterIronic, ClusterIronicError};
 pub use containers::{Found, FoundContainer, Still, find, stop};
 pub use error::IronicError;
 pub use handover::{HandOverError, Station, host_of};
+pub use inherit::{InheritError, inherited};
 pub use provisioning::{Owner, Served, who_answers};
 pub use seed::{Seeded, seed};
 pub use start::{ApiAnswer, Order, Started, start};

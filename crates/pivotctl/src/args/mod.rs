@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Ironic(commands::ironic::IronicArgs),
     Leases(commands::leases::LeasesArgs),
     Network(commands::network::NetworkArgs),
+    Generate(commands::generate::GenerateArgs),
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     #[command(hide = true)]

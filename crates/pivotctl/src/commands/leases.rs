@@ -273,7 +273,12 @@ async fn read(session: &Session, args: &SourceArgs) -> Result<(LeaseFile, String
     Ok((parsed(session, &text, &from)?, from))
 }
 
-async fn of_file(host: &Host, elsewhere: bool, file: &Path) -> Result<(Vec<u8>, String), CommandError> {
+/// Reads a file, here or on the machine, and tells how messages call it.
+pub(super) async fn of_file(
+    host: &Host,
+    elsewhere: bool,
+    file: &Path,
+) -> Result<(Vec<u8>, String), CommandError> {
     if file == Path::new("-") {
         let mut text = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut text);

@@ -7,6 +7,7 @@ pub(crate) mod describe;
 mod directory;
 mod ending;
 pub(crate) mod finalize;
+pub(crate) mod generate;
 pub(crate) mod history;
 pub(crate) mod ironic;
 mod ironic_cluster;

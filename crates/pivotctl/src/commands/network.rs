@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use pivot::host::{Host, NetworkError, Removal};
-use pivot_core::network::{Bearing, Interface, Net};
+use pivot_core::network::{Bearing, Found, Interface, Net};
 
 use super::Session;
 use super::network_dhcp::{self, DhcpArgs};
@@ -135,9 +135,7 @@ async fn find(session: &Session, args: &FindArgs) -> Result<Exit, CommandError> 
         Output::Json => data::json(&report),
         Output::Yaml => data::yaml(&report),
     })?;
-    if let Bearing::Beyond(_) = found.bearing {
-        return Err(CommandError::not_on_link(&found.interface, &host, wanted));
-    }
+    on_link(&found, wanted, &host)?;
     session.printer.note(last_line::NOTHING_CHANGED);
     Ok(Exit::Done)
 }
@@ -168,8 +166,20 @@ async fn check(session: &Session, args: &CheckArgs) -> Result<Exit, CommandError
     Ok(Exit::Done)
 }
 
+/// Refuses an interface that only leads to the network.
+pub(super) fn on_link(found: &Found, wanted: Net, host: &Host) -> Result<(), CommandError> {
+    match found.bearing {
+        Bearing::Beyond(_) => Err(CommandError::not_on_link(&found.interface, host, wanted)),
+        Bearing::Carries(_) | Bearing::OnLink(_) => Ok(()),
+    }
+}
+
 /// The static address of the provisioning interface.
-fn static_address(interface: &Interface, endpoint: Option<IpAddr>, host: &Host) -> Result<Net, CommandError> {
+pub(super) fn static_address(
+    interface: &Interface,
+    endpoint: Option<IpAddr>,
+    host: &Host,
+) -> Result<Net, CommandError> {
     let there =
         || addresses(std::slice::from_ref(interface)).iter().map(AddressReport::line).collect::<Vec<_>>();
     let Some(fit) = interface.provisioning_address(endpoint) else {
@@ -222,6 +232,7 @@ async fn remove(session: &Session, args: &RemoveArgs) -> Result<Exit, CommandErr
     Ok(Exit::Done)
 }
 
+/// An address or network that a flag names.
 pub(super) fn net(flag: &str, text: &str) -> Result<Net, CommandError> {
     text.parse().map_err(|error| CommandError::no_network(flag, &error))
 }

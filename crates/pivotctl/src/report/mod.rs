@@ -15,6 +15,7 @@ pub(crate) mod html;
 pub(crate) mod ironic;
 pub(crate) mod ironic_cluster;
 pub(crate) mod leases;
+pub(crate) mod manifests;
 pub(crate) mod network;
 pub(crate) mod plan;
 pub(crate) mod status;

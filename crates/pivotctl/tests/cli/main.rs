@@ -6,6 +6,7 @@ mod test_color;
 mod test_completion;
 mod test_describe;
 mod test_error_pages;
+mod test_generate;
 mod test_global;
 mod test_kubeconfig;
 mod test_leases;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 /// Files of the program in which ids stand.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "src/error.rs",
+    "src/error/generate.rs",
     "src/error/host.rs",
     "src/error/ironic.rs",
     "src/error/leases.rs",

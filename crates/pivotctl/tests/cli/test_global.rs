@@ -25,6 +25,7 @@ fn help() {
       ironic      Look at Ironic, stop it with evidence, or start it again
       leases      Show and carry the DHCP leases of Ironic's dnsmasq
       network     Find the interface of a network, and look after the addresses on it
+      generate    Write manifests for the target, for review and for `kubectl apply`
       version     Print the version of the program and of the formats it reads and writes
       completion  Print a script that completes the command line in a shell
       help        Print this message or the help of the given subcommand(s)

@@ -4,6 +4,7 @@
 
 mod desk;
 mod dhcp;
+mod generate;
 mod ironic;
 mod keepalived;
 mod leases;

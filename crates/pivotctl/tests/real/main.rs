@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
 mod describe;
+mod generate;
 mod handover;
 mod imports;
 mod ironic;
