@@ -9,6 +9,7 @@ use crate::testbed;
 pub(crate) fn run(print_dir: bool) -> Result<(), Error> {
     testbed::ensure_system();
     let folder = testbed::ensure()?;
+    testbed::ensure_python(&folder);
     if print_dir {
         writeln!(io::stdout(), "{}", folder.display()).at("print", folder)?;
     }

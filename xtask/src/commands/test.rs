@@ -13,6 +13,7 @@ use crate::{process, testbed, workspace};
 pub(crate) fn run(args: &[OsString]) -> Result<(), Error> {
     testbed::ensure_system();
     let assets = testbed::ensure()?;
+    testbed::ensure_python(&assets);
     let mut command = workspace::cargo();
     command.arg("test").env("PIVOT_TESTBED_ASSETS", assets);
     if !names_packages(args) {

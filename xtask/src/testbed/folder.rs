@@ -57,8 +57,8 @@ fn missing(folder: &Path) -> Vec<&'static Component> {
         .collect()
 }
 
-/// Waits until no other run fills the folder.
-fn lock(folder: &Path) -> Result<File, Error> {
+/// Waits until no other run fills the folder, or the one that it links to.
+pub(super) fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(".lock");
     let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
     match file.try_lock() {
@@ -131,7 +131,8 @@ fn fill(component: &Component, pins: &Pins, folder: &Path, partial: &Path) -> Re
     }
 }
 
-fn discard(path: &Path) -> Result<(), Error> {
+/// Removes a file or a folder, if it is there.
+pub(super) fn discard(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         fs::remove_dir_all(path).at("remove", path)
     } else if path.exists() {

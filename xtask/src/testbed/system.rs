@@ -17,18 +17,25 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("ip", "iproute2"),
     ("keepalived", "keepalived"),
     ("podman", "podman"),
-    ("python3", "python3-minimal"),
+    (PYTHON, "python3-minimal"),
     ("runc", "runc"),
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),
 ];
+
+/// A module of Python without which no environment can be made, and the package that brings it.
+const MODULES: [(&str, &str); 1] = [("ensurepip", "python3-venv")];
+
+const PYTHON: &str = "python3";
 
 /// Servers stand in places that are not on everybody's PATH.
 const MORE_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 /// Installs what is missing, and says what it does. What cannot be installed is no error: tests that need it are skipped.
 pub(crate) fn ensure() {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !is_there(program)).collect();
+    let programs = PROGRAMS.into_iter().filter(|(program, _)| !is_there(program));
+    let missing: Vec<_> =
+        programs.chain(MODULES.into_iter().filter(|(module, _)| !imports(module))).collect();
     if missing.is_empty() {
         return;
     }
@@ -76,6 +83,10 @@ fn succeeds(command: &mut Command) -> bool {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn imports(module: &str) -> bool {
+    succeeds(Command::new(PYTHON).args(["-c", &format!("import {module}")]))
 }
 
 fn is_there(program: &str) -> bool {
