@@ -41,6 +41,10 @@ pub enum Program {
     KubeadmControlPlaneManager,
     /// The manager of bare metal hosts.
     BaremetalOperator,
+    /// Ironic, all of it in one program.
+    Ironic,
+    /// Machines with BMCs, for Ironic.
+    SushyEmulator,
 }
 
 impl Program {
@@ -57,6 +61,8 @@ impl Program {
             Self::KubeadmBootstrapManager => "capi-kubeadm-bootstrap-controller-manager",
             Self::KubeadmControlPlaneManager => "capi-kubeadm-control-plane-controller-manager",
             Self::BaremetalOperator => "baremetal-operator",
+            Self::Ironic => "ironic",
+            Self::SushyEmulator => "sushy-emulator",
         }
     }
 }
@@ -100,6 +106,8 @@ impl Assets {
     pub fn program(&self, program: Program) -> Result<PathBuf> {
         let folder = match (program, &self.kubebuilder) {
             (Program::Etcd | Program::KubeApiserver, Some(folder)) => folder.clone(),
+            // In an environment of Python.
+            (Program::Ironic | Program::SushyEmulator, _) => self.root.join("ironic/bin"),
             _ => self.root.join("bin"),
         };
         let path = folder.join(program.name());

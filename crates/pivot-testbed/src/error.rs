@@ -156,6 +156,14 @@ pub enum Error {
         /// The answer.
         source: Box<kube::Error>,
     },
+    /// A server that is no API server answered with an error, or not at all.
+    #[error("GET {url}: {reason}")]
+    Asked {
+        /// What was asked for.
+        url: String,
+        /// The answer.
+        reason: String,
+    },
     /// The cluster does not serve this kind.
     #[error("the cluster does not serve {0}")]
     UnknownKind(Gvk),

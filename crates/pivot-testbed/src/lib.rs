@@ -4,6 +4,7 @@
 //! - [`plane`]: etcd, kube-apiserver and kube-controller-manager as processes, alone or as a [`plane::Pair`];
 //! - [`kubelet`]: pods of a plane, as processes;
 //! - [`operators`]: the real managers, as such pods;
+//! - [`ironic`]: real Ironic as such a pod, and machines that it can talk to;
 //! - [`lan`]: a network of its own with machines on it, and the system's programs that run there;
 //! - [`providers`], [`crds`], [`inventory`]: what `clusterctl init` leaves in a cluster;
 //! - [`fixture`]: a Metal3 cluster as its controllers leave it, and bystanders that must never be touched;
@@ -31,6 +32,7 @@ pub mod faults;
 pub mod fixture;
 pub mod garbage;
 pub mod inventory;
+pub mod ironic;
 pub mod kind;
 pub mod kubelet;
 pub mod lan;

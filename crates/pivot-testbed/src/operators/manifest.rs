@@ -48,6 +48,21 @@ fn fit(deployment: &mut Value, repository: &str) {
     }
 }
 
+/// Makes baremetal-operator ask an Ironic, instead of the one that it plays itself.
+pub(super) fn ask_ironic(objects: &mut [Value], settings: &Value) {
+    for object in objects {
+        if object["kind"] == "ConfigMap" && object["metadata"]["name"] == "ironic" {
+            object["data"] = settings.clone();
+        }
+        let containers = object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(args) = container["args"].as_array_mut() {
+                args.retain(|arg| arg != "--test-mode");
+            }
+        }
+    }
+}
+
 /// Puts values for `${NAME}` and `${NAME:=default}`, as `clusterctl` does.
 fn substitute(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

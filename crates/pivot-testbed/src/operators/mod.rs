@@ -18,6 +18,7 @@ use crate::{
     assets::{Assets, Program},
     client::{Patch, PlaneClient, Progress, wait_until},
     crds::condition_is_true,
+    ironic::Ironic,
     kind::Gvk,
     kubelet::{Images, Kubelet},
 };
@@ -34,7 +35,7 @@ pub enum Operator {
     KubeadmBootstrap,
     /// The kubeadm control plane provider.
     KubeadmControlPlane,
-    /// baremetal-operator, without Ironic (`--test-mode`): all hosts are of the same make and do what they are told.
+    /// baremetal-operator. Without an [`Ironic`] (`--test-mode`) all hosts are of the same make and do what they are told.
     Baremetal,
 }
 
@@ -138,10 +139,34 @@ pub async fn install(
     kubelet: &Kubelet,
     operators: &[Operator],
 ) -> Result<()> {
+    install_as_asked(client, assets, kubelet, operators, None).await
+}
+
+/// The same, where baremetal-operator asks a real Ironic. It leads also while that is not there.
+pub async fn install_with_ironic(
+    client: &PlaneClient,
+    assets: &Assets,
+    kubelet: &Kubelet,
+    operators: &[Operator],
+    ironic: &Ironic,
+) -> Result<()> {
+    install_as_asked(client, assets, kubelet, operators, Some(ironic)).await
+}
+
+async fn install_as_asked(
+    client: &PlaneClient,
+    assets: &Assets,
+    kubelet: &Kubelet,
+    operators: &[Operator],
+    ironic: Option<&Ironic>,
+) -> Result<()> {
     for operator in operators {
         let path = assets.manifest(operator.manifest())?;
         let mut objects = manifest::read(&path, operator.provider(), operator.program().0)?;
         standin_certificates::supply(&mut objects)?;
+        if let Some(ironic) = ironic {
+            manifest::ask_ironic(&mut objects, &ironic.settings());
+        }
         for object in objects {
             if object["kind"] == Gvk::CRD.kind.as_ref() {
                 convert(client, &object).await?;

@@ -29,7 +29,10 @@ const PREFIX: &str = "pivot";
 const LAST: u8 = 250;
 
 /// The addresses of pods, the last byte; the bridge has the first.
-const HOSTS: std::ops::RangeInclusive<u8> = 2..=254;
+const HOSTS: std::ops::RangeInclusive<u8> = 2..=253;
+
+/// The address that no pod is given, the last byte.
+const ENDPOINT: u8 = 254;
 
 /// Takes away the network with the name `$1`: whatever runs in its namespaces, the namespaces, the bridge.
 const CLEAN: &str = "
@@ -102,6 +105,11 @@ impl PodNetwork {
     /// The bridge's address.
     pub(crate) fn gateway(&self) -> Ipv4Addr {
         self.address(1)
+    }
+
+    /// An address that no pod is given: the pod that serves something takes it by itself.
+    pub(crate) fn endpoint(&self) -> Ipv4Addr {
+        self.address(ENDPOINT)
     }
 
     fn address(&self, host: u8) -> Ipv4Addr {
@@ -267,7 +275,7 @@ mod tests {
         assert_eq!(hosts.take(), Some(2));
         hosts.used.clear();
         assert_eq!(hosts.take(), Some(3));
-        hosts.last = 254;
+        hosts.last = 253;
         hosts.used = vec![2, 3];
         assert_eq!(hosts.take(), Some(4));
         hosts.used = HOSTS.collect();
