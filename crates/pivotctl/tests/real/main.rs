@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not the functions they share")]
 
+mod adoption;
 mod describe;
 mod generate;
 mod handover;

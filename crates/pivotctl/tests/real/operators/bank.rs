@@ -137,6 +137,10 @@ impl River {
         Self { east, west, before, folder }
     }
 
+    pub(super) fn clients(&self) -> [&PlaneClient; 2] {
+        [&self.east.client, &self.west.client]
+    }
+
     /// A verb from one cluster to the other.
     pub(super) fn command(&self, args: &[&str], from: &Bank, to: &Bank) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pivotctl"));
@@ -170,7 +174,8 @@ impl River {
     }
 }
 
-async fn hosts(client: &PlaneClient) -> BTreeMap<String, Value> {
+/// The hosts of a cluster.
+pub(crate) async fn hosts(client: &PlaneClient) -> BTreeMap<String, Value> {
     let found = client.list(Gvk::BARE_METAL_HOST, Some(NAMESPACE)).await.unwrap_or_default();
     found.into_iter().map(|host| (host["metadata"]["name"].as_str().unwrap().to_owned(), host)).collect()
 }
@@ -210,7 +215,7 @@ pub(super) fn machine(host: &Value) -> [Value; 6] {
 }
 
 /// The state that a host is in.
-pub(super) fn state(host: &Value) -> &str {
+pub(crate) fn state(host: &Value) -> &str {
     host["status"]["provisioning"]["state"].as_str().unwrap_or_default()
 }
 

@@ -17,7 +17,7 @@ async fn a_host_that_leaves_is_not_deprovisioned_by_a_living_operator() {
     pods_or_skip!();
     let river = River::new(&assets).await;
     let (east, west) = (&river.east, &river.west);
-    let states = States::watch(&river);
+    let states = States::watch(river.clients());
 
     // With the pause alone the source's operator is alive to the end.
     let gate = east.proxy.halt(Stage::Applied, Target::new(Verb::Delete, "BareMetalHost"), 1);

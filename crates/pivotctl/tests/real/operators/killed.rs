@@ -99,7 +99,7 @@ async fn whatever_phase_is_killed_hosts_and_operators_stay_right() {
     pods_or_skip!();
     let river = River::new(&assets).await;
     let (mut from, mut to) = (&river.east, &river.west);
-    let states = States::watch(&river);
+    let states = States::watch(river.clients());
     for Kill { phase, role, requests, is_there, verb } in KILLS {
         eprintln!("killed in {phase}, then {verb}, {} to {}", from.name, to.name);
         let since = now();

@@ -1,9 +1,9 @@
 //! The real baremetal-operator acts in both clusters while hosts pivot.
 
-mod bank;
+pub(crate) mod bank;
 mod deletion;
 mod killed;
-mod timeline;
+pub(crate) mod timeline;
 mod worker;
 
 use pivot_testbed::{assets_or_skip, pods_or_skip};
@@ -41,7 +41,7 @@ async fn hosts_pivot_there_and_back_between_real_operators() {
     }
     assert!(river.before.values().any(|host| host["status"]["operationalStatus"] == "detached"));
 
-    let states = States::watch(&river);
+    let states = States::watch(river.clients());
     for (from, to) in [(east, west), (west, east)] {
         let since = now();
         river.run(&MOVE, from, to);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::bank::{Bank, OPERATOR, River, state};
+use super::bank::{Bank, OPERATOR, state};
 use crate::scene::NAMESPACE;
 
 /// The controllers of the operator that act on what moves, as its log calls their objects.
@@ -114,23 +114,23 @@ pub(super) fn no_write_behind_the_fence(bank: &Bank, since: f64) {
 }
 
 /// Every state that a host was seen in, in either cluster.
-pub(super) struct States {
+pub(crate) struct States {
     seen: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
     watchers: JoinSet<()>,
 }
 
 impl States {
-    pub(super) fn watch(river: &River) -> Self {
+    pub(crate) fn watch(clusters: [&PlaneClient; 2]) -> Self {
         let seen = Arc::default();
         let mut watchers = JoinSet::new();
-        for bank in [&river.east, &river.west] {
-            watchers.spawn(look(bank.client.clone(), Arc::clone(&seen)));
+        for cluster in clusters {
+            watchers.spawn(look(cluster.clone(), Arc::clone(&seen)));
         }
         Self { seen, watchers }
     }
 
     /// Asserts that no host ever left the state it was in.
-    pub(super) async fn never_changed(mut self, before: &BTreeMap<String, Value>) {
+    pub(crate) async fn never_changed(mut self, before: &BTreeMap<String, Value>) {
         self.watchers.shutdown().await;
         let seen = self.seen.lock().unwrap();
         for (name, host) in before {
