@@ -201,8 +201,8 @@ impl Run {
             Choice::Remove(n) => clusters.remove(n),
             Choice::Add(n) => {
                 let newcomer = self.world.newcomer(n);
-                let is_left = self.hand.is_none() && clusters.is_committed(PIVOT);
-                if phase == Phase::Retire || is_left {
+                let owner = &newcomer["metadata"]["ownerReferences"][0]["uid"];
+                if phase == Phase::Retire || !clusters.source.has_uid(owner) {
                     clusters.late.insert(Manifest::new(newcomer.clone()).key());
                 }
                 clusters.add(newcomer)

@@ -125,6 +125,15 @@ impl Station {
         Ok(Service(process))
     }
 
+    /// The same for a program that sees the machine's control groups, which `ip netns exec` hides: containers need them.
+    fn start_with_cgroups(&self, name: &'static str, command: &[&str], log: &Path) -> Result<Service> {
+        let network = format!("--net=/run/netns/{}", self.namespace);
+        let words = [network.as_str(), "--"].into_iter().chain(command.iter().copied());
+        let process = Process::new(name, "nsenter".into(), words.map(Into::into).collect(), log.to_owned());
+        process.start()?;
+        Ok(Service(process))
+    }
+
     /// Kills everything that runs there at once (SIGKILL), parents and children.
     pub fn kill_all(&self) -> Result<()> {
         let output = Command::new("sh")

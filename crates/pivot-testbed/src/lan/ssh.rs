@@ -80,13 +80,9 @@ impl Sshd {
         write(&outside, &format!("{way}{inside}"))?;
         // It insists on its own full path, and on a folder that its package's service makes.
         let sshd = program("sshd").ok_or_else(|| Error::MissingTool { path: "sshd".into() })?;
-        // `ip netns exec` hides the control groups that containers need: sessions see what the machine does.
-        let script = format!(
-            "mkdir -p /run/sshd && exec nsenter --mount=/proc/1/ns/mnt -- {} -D -e -f {} -p 22",
-            sshd.display(),
-            server.display()
-        );
-        let service = station.start("sshd", &["sh", "-c", &script], &path("log"))?;
+        let script =
+            format!("mkdir -p /run/sshd && exec {} -D -e -f {} -p 22", sshd.display(), server.display());
+        let service = station.start_with_cgroups("sshd", &["sh", "-c", &script], &path("log"))?;
         for _ in 0..LOOKS {
             if service.log_tail().contains("Server listening") {
                 return Ok(Self { _service: service, config, outside });
