@@ -65,13 +65,17 @@ impl HandOverError {
             |error: &HostError| matches!(error, HostError::Unreachable { .. } | HostError::Silent { .. });
         let failure = |error: &Failure| error.leaves_write_unknown();
         match self {
-            Self::Machine(IronicError::Host(error))
-            | Self::Machine(IronicError::Network(NetworkError::Host(error))) => host(error),
+            Self::Machine(error) => {
+                let begun = match error {
+                    IronicError::NotBegun(error) => error,
+                    error => error,
+                };
+                matches!(begun, IronicError::Host(error) | IronicError::Network(NetworkError::Host(error)) if host(error))
+            }
             Self::Cluster(ClusterIronicError::Read { error, .. })
             | Self::Leases(LeasesError::Read { error, .. }) => failure(error),
             Self::Leases(LeasesError::Changed { .. }) => true,
-            Self::Machine(_)
-            | Self::Cluster(_)
+            Self::Cluster(_)
             | Self::Leases(_)
             | Self::Damaged(_)
             | Self::Nothing { .. }
@@ -178,10 +182,15 @@ impl Station<'_> {
         let saved = to_start(host, &found, before)?;
         let leases = leases.map(|leases| leases.text()).transpose()?;
         let serves = saved.containers.iter().any(|one| one.role == Role::Dnsmasq && one.running);
-        let leases = leases.filter(|_| serves).map(|text| LeaseFile::parse(text.as_bytes()));
-        let order = Order { endpoint: self.endpoint, wait: self.wait, leases: leases.as_ref() };
+        let leases = leases.map(|text| LeaseFile::parse(text.as_bytes()));
+        let order =
+            Order { endpoint: self.endpoint, wait: self.wait, leases: leases.as_ref().filter(|_| serves) };
         let started = start(host, &saved, order).await?;
         let mut evidence = vec![format!("running: {}", started.names.join(", "))];
+        if let Some(leases) = leases.filter(|_| !serves) {
+            evidence
+                .push(format!("not carried: {}, since nothing there serves DHCP", leases_in_words(&leases)));
+        }
         evidence.extend(started.evidence());
         Ok(IronicDone { stack: Stack::default(), evidence })
     }

@@ -1,6 +1,8 @@
 //! Leases into a container of dnsmasq that does not run: it reads them once, when it starts.
 
-use pivot_core::lease::{LeaseFile, Merged, merge};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pivot_core::lease::{Lease, LeaseFile, Merged, merge};
 use serde_json::Value;
 
 use super::IronicError;
@@ -39,20 +41,23 @@ pub struct Seeded {
 }
 
 /// Puts leases to where the dnsmasq of a container that does not run will read them, beside those that are there. Of two that exclude each
-/// other the one that ends last stays.
+/// other the one that ends last stays. One that runs must have them already, as after a start that was cut off.
 pub async fn seed(host: &Host, container: &Container, leases: &LeaseFile) -> Result<Seeded, IronicError> {
     let name = container.name.clone();
     let Some((now, entry)) = host.inspected(container.engine, &container.id).await? else {
         return Err(IronicError::Gone { host: host.to_string(), name });
     };
-    if now.running {
-        return Err(IronicError::ReadsNoMore { host: host.to_string(), name });
-    }
     let paths = places(host, &now, &entry).await?;
     let known: Vec<&str> = paths.iter().map(String::as_str).collect();
     let there =
         host.file_in(&now, &known).await?.map(|file| LeaseFile::parse(&file.content)).unwrap_or_default();
     let merged = merge(leases, &there);
+    if now.running {
+        if !has_all(&there, &merged.file) {
+            return Err(IronicError::ReadsNoMore { host: host.to_string(), name });
+        }
+        return Ok(Seeded { paths, merged, aside: 0 });
+    }
     let text = merged.file.text();
     let owner = owner(host, &now, &entry).await?;
     for path in &known {
@@ -71,6 +76,17 @@ pub async fn seed(host: &Host, container: &Container, leases: &LeaseFile) -> Res
         }
     }
     Ok(Seeded { paths, merged, aside: there.aside().len() })
+}
+
+/// True where every lease that holds is among those that a running dnsmasq wrote.
+fn has_all(there: &LeaseFile, wanted: &LeaseFile) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
+    let is_there = |lease: &Lease| {
+        let same =
+            |other: &Lease| other.address() == lease.address() && other.client().is_same(lease.client());
+        there.leases().any(same)
+    };
+    wanted.leases().all(|lease| lease.expiry().is_over(now) || is_there(lease))
 }
 
 /// Where the leases are: as the command says, else the image's configuration, else where they were before, else in each place that ever was.
