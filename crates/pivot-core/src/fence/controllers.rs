@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::rescaler::Rescaler;
+use crate::ironic::is_ironic_alone;
 use crate::kind::PROVIDER_LABEL;
 use crate::marks;
 use crate::object::{Manifest, ObjectKey};
@@ -137,6 +138,9 @@ fn read(deployment: &Manifest) -> Option<Controller> {
         None if name.contains(BAREMETAL_OPERATOR) => BAREMETAL_OPERATOR,
         None => return None,
     };
+    if is_ironic_alone(deployment) {
+        return None;
+    }
     let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     let before = deployment.annotation(marks::REPLICAS).and_then(|before| before.parse().ok());
     Some(Controller {
@@ -220,6 +224,19 @@ pub(super) mod tests {
                 "metal3/ironic metal3 ",
             ]
         );
+    }
+
+    #[test]
+    fn ironic_is_no_controller_unless_one_runs_in_its_pod() {
+        let of = |containers: &[&str]| {
+            let mut found = deployment("metal3", "baremetal-operator-ironic", None).into_value();
+            let containers: Vec<_> = containers.iter().map(|name| json!({"name": name})).collect();
+            found["spec"]["template"]["spec"]["containers"] = containers.into();
+            shown(&[Manifest::new(found)], &[]).len()
+        };
+        assert_eq!(of(&["ironic-dnsmasq", "ironic", "ironic-httpd"]), 0);
+        assert_eq!(of(&["baremetal-operator", "ironic-dnsmasq", "ironic"]), 1, "as in 2021");
+        assert_eq!(of(&["manager"]), 1);
     }
 
     #[test]

@@ -53,16 +53,24 @@ pub enum IronicPart {
     },
 }
 
+/// Containers of baremetal-operator, which once ran beside Ironic.
+const OPERATORS: [&str; 2] = ["manager", "baremetal-operator"];
+
+fn containers(deployment: &Manifest) -> Vec<&str> {
+    let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    containers.into_iter().flatten().filter_map(|container| container.get("name")?.as_str()).collect()
+}
+
+/// True for an Ironic that no controller runs beside, whatever its Deployment is called: it is no controller itself.
+pub(crate) fn is_ironic_alone(deployment: &Manifest) -> bool {
+    let names = containers(deployment);
+    names.iter().any(|name| CONTAINERS.contains(name)) && !names.iter().any(|name| OPERATORS.contains(name))
+}
+
 impl IronicDeployment {
     fn read(deployment: &Manifest) -> Option<Self> {
         let is_operator = deployment.name().ends_with(OPERATOR);
-        let containers: Vec<&str> = deployment
-            .pointer("/spec/template/spec/containers")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|container| container.get("name")?.as_str())
-            .collect();
+        let containers = containers(deployment);
         let owner = deployment.owner_references().into_iter().find(|owner| owner.kind.group == IRONIC_GROUP);
         let part = if is_operator {
             IronicPart::Operator

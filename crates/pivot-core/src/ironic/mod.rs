@@ -8,6 +8,7 @@ mod ports;
 mod role;
 mod saved;
 
+pub(crate) use deployment::is_ironic_alone;
 pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command};
 pub use handover::{
     HandOver, IronicDone, IronicJob, IronicPlace, LeasesDamaged, Machine, PACKED_LIMIT, PackedLeases, Stack,

@@ -65,8 +65,8 @@ impl Machine {
         if !self.hands_over() {
             return;
         }
-        let records = [&past.source.record, &past.target.record].into_iter().flatten();
-        self.ironic.source = records.filter_map(|(record, _)| record.ironic.clone()).next();
+        let mut records = [&past.source.record, &past.target.record].into_iter().flatten();
+        self.ironic.source = records.find_map(|(record, _)| record.ironic.clone());
         self.ironic.target.clone_from(&past.target.ironic);
     }
 

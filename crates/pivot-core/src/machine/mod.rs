@@ -344,7 +344,7 @@ impl Machine {
         let is_directory = self.blueprint.origin == Origin::Directory;
         match phase {
             Phase::FenceTarget | Phase::FenceSource
-                if !self.is_fenced_fully() && !(phase == Phase::FenceSource && self.hands_over()) =>
+                if !(self.is_fenced_fully() || (phase == Phase::FenceSource && self.hands_over())) =>
             {
                 Some("--fence=pause: the pause and the watch are the only fence".to_owned())
             }

@@ -43,7 +43,7 @@ impl TakeUp {
 /// What became of it.
 pub(crate) enum Taken {
     /// With the token of its coordinator.
-    Machine(Box<Machine>, Terms, String),
+    Machine(Box<Machine>, Box<Terms>, String),
     /// It had ended: with the target active where true.
     Ended(bool),
     Not(NoCourse),
@@ -151,5 +151,5 @@ pub(crate) fn take_up(clusters: &Clusters, id: &str, token: &str, how: TakeUp) -
     let token = if Defect::KeepToken.is_made() { record.token.as_str() } else { token };
     let options = options(id, token, terms.clone(), clusters, &how);
     let machine = Machine::resume(blueprint, options, &past, course, how.attested);
-    Taken::Machine(Box::new(machine), terms, token.to_owned())
+    Taken::Machine(Box::new(machine), Box::new(terms), token.to_owned())
 }

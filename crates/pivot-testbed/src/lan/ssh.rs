@@ -50,16 +50,14 @@ impl Sshd {
         write(&authorized, &public(&user_key)?)?;
         write(&known, &format!("{address} {}", public(&host_key)?))?;
         let server = path("sshd-config");
-        let mut text = format!(
+        let base = format!(
             "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\n",
             host_key.display(),
             authorized.display()
         );
-        if !variables.is_empty() {
-            let set: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            text += &format!("SetEnv {}\n", set.join(" "));
-        }
-        write(&server, &text)?;
+        let set: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let set = if set.is_empty() { String::new() } else { format!("SetEnv {}\n", set.join(" ")) };
+        write(&server, &format!("{base}{set}"))?;
         let config = path("ssh-config");
         write(
             &config,

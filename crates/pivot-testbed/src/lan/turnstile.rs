@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What stands in front of `$PROGRAM` in `$FOLDER`. Only what changes something is counted; the count is that of all programs together.
 const SHIM: &str = r#"case "$1 $2" in
-  "stop "*|"start "*|"update "*|"cp "*|"address del"|"address add") ;;
+  "stop "*|"start "*|"update "*|"cp --archive"*|"address del"|"address add") ;;
   *) exec $PROGRAM "$@" ;;
 esac
 echo "${0##*/} $*" >> $FOLDER/commands
@@ -56,6 +56,7 @@ impl Turnstile {
 
     /// The command that is to be held: the first from now on is 1.
     pub fn hold(&self, number: usize) -> Result<()> {
+        self.forgive()?;
         self.write("commands", "")?;
         self.write("gate", &number.to_string())
     }
@@ -79,6 +80,15 @@ impl Turnstile {
     /// The command that is held is done after all.
     pub fn pass(&self) -> Result<()> {
         self.open()
+    }
+
+    /// Forgets that one was lost.
+    fn forgive(&self) -> Result<()> {
+        let lost = self.folder.join("lost");
+        match fs::remove_file(&lost) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&lost)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// The command that is held is never done.

@@ -153,7 +153,7 @@ impl Performer {
             endpoint: hand_over.endpoint,
             wait: self.sides.options.wait,
         };
-        match station.perform(job).await {
+        match Box::pin(station.perform(job)).await {
             Ok(done) => Outcome::Ironic(Box::new(done)),
             Err(error) => Outcome::Refused {
                 class: if error.is_passing() { RefusalClass::Busy } else { RefusalClass::Denied },

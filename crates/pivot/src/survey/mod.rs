@@ -185,7 +185,7 @@ pub async fn survey(
     }
     let (denied, seen) = futures::join!(
         denied(source, target, &blueprint),
-        ironic::see((source, &here), target, &blueprint, options)
+        Box::pin(ironic::see((source, &here), target, &blueprint, options))
     );
     let denied = denied?;
     blueprint.ironic = seen.map(Arc::new);

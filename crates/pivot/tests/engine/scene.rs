@@ -209,7 +209,7 @@ impl Scene {
         };
         let mut events = Vec::new();
         let mut listener = |event| events.push(event);
-        let pivot = run(survey, source, target, options, self.interrupt.clone(), &mut listener);
+        let pivot = Box::pin(run(survey, source, target, options, self.interrupt.clone(), &mut listener));
         let end = tokio::select! {
             biased;
             () = self.crash.cancelled() => None,

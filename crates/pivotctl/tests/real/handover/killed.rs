@@ -36,10 +36,12 @@ async fn at_every_command() {
         let site = yard.site(if number <= stops { active } else { active.other() });
         site.turnstile.hold(if number <= stops { number } else { number - stops }).unwrap();
         let mut run = yard.going(active, &["move", "--yes"]);
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let held = site.turnstile.is_held(|| run.try_wait().unwrap().is_some()).unwrap();
         if !held {
-            assert!(run.wait().unwrap().success());
+            let ended = run.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert!(ended.status.success(), "command {number} of {:?}: {said}", site.turnstile.commands());
             active = active.other();
             switches.push(name(active));
             break;

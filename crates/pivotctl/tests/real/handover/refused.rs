@@ -30,26 +30,23 @@ async fn what_stands_in_the_way() {
 
     // The target's interface has no address that stays.
     let there = &yard.there.station;
+    let address = |words: &str| {
+        let words = format!("ip address {words} dev {INTERFACE}");
+        there.done(&words.split(' ').collect::<Vec<_>>()).unwrap();
+    };
+    address("del 172.22.0.3/24");
     there
         .done(&[
-            "ip",
-            "address",
-            "add",
-            "172.22.0.4/24",
-            "dev",
-            INTERFACE,
-            "valid_lft",
-            "600",
-            "preferred_lft",
-            "600",
+            "sh",
+            "-c",
+            &format!("ip address add 172.22.0.4/24 dev {INTERFACE} valid_lft 600 preferred_lft 600"),
         ])
         .unwrap();
-    there.done(&["ip", "address", "del", "172.22.0.3/24", "dev", INTERFACE]).ok();
-    there.done(&["ip", "address", "replace", "172.22.0.3/32", "dev", INTERFACE]).unwrap();
+    address("add 172.22.0.3/32");
     let dynamic = refused("static-address");
     assert!(dynamic.stderr.contains("172.22.0.4/24"), "{dynamic:#?}");
-    there.done(&["ip", "address", "flush", "dev", INTERFACE]).unwrap();
-    there.done(&["ip", "address", "add", "172.22.0.3/24", "dev", INTERFACE]).unwrap();
+    address("flush");
+    address("add 172.22.0.3/24");
 
     // Somebody else's DHCP server is on the network already.
     let stray = yard.lan.station("stray", &["172.22.0.50/24"]).unwrap();

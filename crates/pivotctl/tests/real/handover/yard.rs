@@ -125,7 +125,7 @@ impl Yard {
             client
         };
         let clients = (1..=3).map(client).collect();
-        let yard = Self { pair, here, there, witness, third, clients, sshd, home, lan };
+        let yard = Self { pair, lan, here, there, witness, third, clients, sshd, home };
         yard.witness.sees(yard.here.mac).unwrap();
         yard
     }
