@@ -26,10 +26,11 @@ pub(crate) struct CheckArgs {
     fence: FenceArgs,
 
     #[command(flatten)]
-    hand_over: HandOverArgs,
-
-    #[command(flatten)]
     selection: SelectionArgs,
+
+    // Last, because its heading would hold for what follows.
+    #[command(flatten)]
+    hand_over: HandOverArgs,
 }
 
 /// Runs the verb.

@@ -59,9 +59,6 @@ pub(crate) struct MoveArgs {
     #[arg(long, value_name = "DURATION")]
     pub(super) wait_steady: Option<WaitLimit>,
 
-    #[command(flatten)]
-    pub(super) hand_over: HandOverArgs,
-
     /// Write the objects into this folder instead of a cluster
     #[arg(long, value_name = "DIR")]
     pub(super) to_directory: Option<PathBuf>,
@@ -80,6 +77,10 @@ pub(crate) struct MoveArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+
+    // Last, because its heading would hold for what follows.
+    #[command(flatten)]
+    pub(super) hand_over: HandOverArgs,
 }
 
 /// What a failure leads to.

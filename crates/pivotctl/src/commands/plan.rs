@@ -34,10 +34,11 @@ pub(crate) struct PlanArgs {
     fence: FenceArgs,
 
     #[command(flatten)]
-    hand_over: HandOverArgs,
-
-    #[command(flatten)]
     selection: SelectionArgs,
+
+    // Last, because its heading would hold for what follows.
+    #[command(flatten)]
+    hand_over: HandOverArgs,
 }
 
 /// How a plan is printed.

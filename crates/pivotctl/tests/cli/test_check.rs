@@ -21,6 +21,27 @@ fn help() {
                                    repeated
       -h, --help                   Print help (see more with '--help')
 
+    Ironic:
+          --ironic <FORM>                 Where the source's Ironic is. It is stopped there, and the
+                                          target's is started in its place [default: auto] [possible
+                                          values: auto, none, containers, deployment, irso]
+          --ironic-host <[USER@]HOST>     Machine with the source's Ironic containers, reached by your
+                                          own `ssh` [default: this one]
+          --ironic-netns <NAME>           Network namespace there
+          --ironic-sudo                   Run commands there by `sudo`, which must not ask for a
+                                          password
+          --to-ironic <FORM>              Where the target's Ironic is: prepared, and standing still
+                                          [default: auto] [possible values: auto, containers,
+                                          deployment, irso]
+          --to-ironic-host <[USER@]HOST>  Machine with the target's Ironic containers
+          --to-ironic-netns <NAME>        Network namespace there
+          --to-ironic-sudo                Run commands there by `sudo`, which must not ask for a
+                                          password
+          --ironic-ssh-config <FILE>      Configuration file of `ssh` for both machines instead of your
+                                          own
+          --endpoint <ADDRESS>            Endpoint address of Ironic [default: the PROVISIONING_IP that
+                                          its containers were told]
+
     Global options:
           --kubeconfig <FILE>             Kubeconfig of the source [default: the files of KUBECONFIG,
                                           else ~/.kube/config]
