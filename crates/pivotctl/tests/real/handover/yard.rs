@@ -106,6 +106,8 @@ impl Yard {
         let pair = Pair::dedicated(assets, &PlaneOptions::default()).await.unwrap();
         let source = pair.source.client().await.unwrap();
         source.ensure_namespace(NAMESPACE).await.unwrap();
+        // One that the pivot made would be on its way out for a while after a rollback.
+        pair.target.client().await.unwrap().ensure_namespace(NAMESPACE).await.unwrap();
         fixture::load(&source, &Fixture::new(FixtureOptions::small().in_namespace(NAMESPACE))).await.unwrap();
         let (lan, home) = (Lan::new().unwrap(), tempfile::tempdir().unwrap());
         let here = Site::new(&lan, &home, "here", "172.22.0.1/24", "52:54:00:00:00:0a");
