@@ -3,7 +3,7 @@
 use pivot_testbed::lan::{Dnsmasq, INTERFACE};
 use pivot_testbed::{assets_or_skip, programs_or_skip};
 
-use super::yard::{ENDPOINT, Place, Yard};
+use super::yard::{ENDPOINT, Place, REMOTE, Yard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stands_in_the_way() {
@@ -48,6 +48,12 @@ async fn what_stands_in_the_way() {
     address("flush");
     address("add 172.22.0.3/24");
 
+    // A line that is no lease is told, and costs no other.
+    let break_it = "echo broken >> /data/dnsmasq/dnsmasq.leases";
+    yard.here.podman.done(&["exec", "dnsmasq", "sh", "-c", break_it]).unwrap();
+    let malformed = yard.pivotctl(Place::Here, &["check"]).exits(0);
+    assert!(malformed.stdout.contains("lease-malformed"), "{malformed:#?}");
+
     // Somebody else's DHCP server is on the network already.
     let stray = yard.lan.station("stray", &["172.22.0.50/24"]).unwrap();
     let folder = yard.folder("stray");
@@ -63,11 +69,15 @@ async fn what_stands_in_the_way() {
     assert!(twice.stderr.contains("[ironic-twice]"), "{twice:#?}");
     yard.there.podman.done(&["stop", "--time=0", "ironic-log-watch"]).unwrap();
 
-    // A machine that nobody reaches.
-    let mut unreachable = yard.going(Place::Here, &["move", "--yes"]);
-    unreachable.args(["--ironic-netns", "no-such-namespace"]);
-    let unreachable = super::yard::outcome(&mut unreachable);
-    assert_ne!(unreachable.code, Some(0), "{unreachable:#?}");
+    // Machines that nobody reaches, one a side.
+    for (name, other, id) in [
+        (yard.here.station.namespace(), "no-such-namespace", "ironic-missing"),
+        (REMOTE, "no-such-machine", "ironic-target"),
+    ] {
+        let unreachable = yard.elsewhere(Place::Here, &["move", "--yes"], (name, other)).exits(1);
+        assert!(unreachable.stderr.contains(&format!("[{id}]")), "{unreachable:#?}");
+        assert!(unreachable.stderr.contains(other), "{unreachable:#?}");
+    }
     yard.owns(Place::Here);
 
     // An Ironic that will not stop: everything is undone.

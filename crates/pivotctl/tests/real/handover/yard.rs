@@ -17,7 +17,7 @@ pub(super) const ENDPOINT: &str = "172.22.0.2";
 /// The stack of today, in the order of names.
 const ALL: [&str; 4] = ["dnsmasq", "ironic", "ironic-endpoint-keepalived", "ironic-log-watch"];
 /// How `ssh` calls the other machine.
-const REMOTE: &str = "there";
+pub(super) const REMOTE: &str = "there";
 /// Room for three clients, and one address more.
 const RANGE: &str = "172.22.0.10,172.22.0.13,1h";
 
@@ -186,6 +186,15 @@ impl Yard {
         command
     }
 
+    /// The same where one of the flags' values is another one.
+    pub(super) fn elsewhere(&self, from: Place, args: &[&str], (value, other): (&str, &str)) -> Outcome {
+        let mut command = self.command(args);
+        let flags = self.flags(from);
+        assert!(flags.iter().any(|flag| flag == value), "{value} is in none of {flags:?}");
+        command.args(flags.iter().map(|flag| if flag == value { other } else { flag.as_str() }));
+        outcome(command.args(["-n", NAMESPACE]))
+    }
+
     /// The same with both clusters alone: what else there is the records know.
     pub(super) fn on_clusters(&self, from: Place, args: &[&str]) -> Outcome {
         let mut command = self.command(args);
@@ -241,7 +250,7 @@ impl Yard {
     }
 }
 
-pub(super) fn outcome(command: &mut Command) -> Outcome {
+fn outcome(command: &mut Command) -> Outcome {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Outcome { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
