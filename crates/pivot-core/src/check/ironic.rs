@@ -160,3 +160,105 @@ fn network(facts: &IronicFacts, target: &IronicStack, findings: &mut Vec<Finding
         findings.push(Finding::error(CheckId::DhcpSecond, None, message, hint));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::check::Severity;
+    use crate::ironic::Machine;
+    use crate::plan::ProvisioningInterface;
+
+    fn stack(host: &str, runs: bool) -> IronicStack {
+        IronicStack {
+            place: IronicPlace::Machine(Machine { ssh: Some(host.to_owned()), ..Machine::default() }),
+            names: vec!["dnsmasq".to_owned(), "ironic".to_owned()],
+            runs,
+            deployments: BTreeSet::new(),
+            leases: 1,
+            aside: Vec::new(),
+            obstacles: Vec::new(),
+            interface: None,
+            dhcp: None,
+        }
+    }
+
+    fn facts(told: bool, source: IronicSight) -> IronicFacts {
+        IronicFacts { told, source, target: None, endpoint: None, elsewhere: Vec::new() }
+    }
+
+    /// What is found with an Ironic on `here` and this target.
+    fn found(target: IronicSight, source_runs: bool) -> Vec<(CheckId, String)> {
+        let source = stack("here", source_runs);
+        let facts = facts(true, IronicSight::Stack(Box::new(source.clone())));
+        let mut findings = Vec::new();
+        target_is_ready(&facts, &source, &target, &mut findings);
+        findings.into_iter().map(|finding| (finding.id, finding.message)).collect()
+    }
+
+    fn there(change: impl FnOnce(&mut IronicStack)) -> IronicSight {
+        let mut stack = stack("there", false);
+        change(&mut stack);
+        IronicSight::Stack(Box::new(stack))
+    }
+
+    fn ids(target: IronicSight) -> Vec<CheckId> {
+        found(target, true).into_iter().map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn a_place_that_was_told_has_to_hold_one() {
+        let severity = |told, sight| source_is_there(&facts(told, sight)).map(|finding| finding.severity);
+        let nothing = || IronicSight::Nothing { place: "containers of here".to_owned() };
+        let unseen = || IronicSight::Unseen { place: "here".to_owned(), problem: "denied".to_owned() };
+        assert_eq!(severity(true, nothing()), Some(Severity::Error));
+        assert_eq!(severity(false, nothing()), None);
+        assert_eq!(severity(true, unseen()), Some(Severity::Error));
+        assert_eq!(severity(false, unseen()), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn the_target_takes_over_only_what_stands_still_elsewhere() {
+        assert_eq!(ids(there(|_| {})), []);
+        assert_eq!(ids(IronicSight::Nothing { place: String::new() }), [CheckId::IronicTarget]);
+        assert_eq!(ids(there(|stack| stack.runs = true)), [CheckId::IronicTwice]);
+        let same = |stack: &mut IronicStack| stack.place = self::stack("here", false).place;
+        assert_eq!(ids(there(same)), [CheckId::IronicTarget], "it would start what it has just stopped");
+    }
+
+    #[test]
+    fn the_interface_keeps_an_address_of_its_own() {
+        let interface = |name: Option<&str>, fixed: &[&str], dynamic: &[&str]| {
+            let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+            let interface = ProvisioningInterface {
+                name: name.map(str::to_owned),
+                endpoint: "172.22.0.2".parse().unwrap(),
+                fixed: owned(fixed),
+                dynamic: owned(dynamic),
+            };
+            let found = found(there(|stack| stack.interface = Some(interface)), true);
+            found.into_iter().map(|(id, message)| format!("{id}: {message}")).collect::<Vec<_>>()
+        };
+        assert_eq!(interface(Some("eth1"), &["172.22.0.3/24"], &["172.22.0.4/24"]), [""; 0]);
+        assert_eq!(
+            interface(Some("eth1"), &[], &["172.22.0.4/24"]),
+            [
+                "static-address: interface eth1 of containers of there has only addresses that go away: 172.22.0.4/24"
+            ]
+        );
+        assert!(
+            interface(None, &[], &[])[0].contains("no interface of containers of there is on the network")
+        );
+    }
+
+    #[test]
+    fn the_sources_own_server_may_answer_while_it_runs() {
+        let servers = |count: usize, runs| {
+            let servers = vec!["172.22.0.1".to_owned(); count];
+            found(there(|stack| stack.dhcp = Some(servers)), runs).len()
+        };
+        assert_eq!([servers(0, true), servers(1, true), servers(2, true)], [0, 0, 1]);
+        assert_eq!([servers(0, false), servers(1, false)], [0, 1]);
+    }
+}
