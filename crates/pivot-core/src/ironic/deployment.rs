@@ -138,6 +138,20 @@ pub fn ironic_deployments(deployments: &[Manifest]) -> Vec<IronicDeployment> {
     found
 }
 
+/// Those of a cluster's Deployments that are to run: what ran before it was stopped. Where nothing is known of that, or nothing of it is
+/// there any more, all were put there for this, also those that nobody stopped.
+pub fn deployments_to_start(found: Vec<IronicDeployment>, before: &[ObjectKey]) -> Vec<IronicDeployment> {
+    let is_known = |one: &IronicDeployment| before.contains(&one.key);
+    if found.iter().any(is_known) {
+        return found.into_iter().filter(|one| is_known(one)).collect();
+    }
+    let prepared = |one: IronicDeployment| {
+        let stopped = one.stopped.or((!one.runs()).then_some(1));
+        IronicDeployment { stopped, ..one }
+    };
+    found.into_iter().map(prepared).collect()
+}
+
 /// The commands that save the leases of a pod before it is stopped.
 pub fn lease_command(pod: &ObjectKey, container: &str) -> String {
     let namespace = pod.namespace.as_deref().unwrap_or_default();
@@ -202,6 +216,28 @@ mod tests {
             2,
             "an operator that keeps nothing is left alone"
         );
+    }
+
+    #[test]
+    fn only_what_ran_runs_again() {
+        let all = ironic_deployments(&[
+            deployment("idle", &["ironic"], &Value::Null),
+            deployment("ours", &["ironic"], &Value::Null),
+        ]);
+        let still: Vec<_> = all.into_iter().map(|one| IronicDeployment { replicas: 0, ..one }).collect();
+        let names = |before: &[ObjectKey]| -> Vec<(String, Option<i64>)> {
+            let started = deployments_to_start(still.clone(), before);
+            started.into_iter().map(|one| (one.key.name, one.stopped)).collect()
+        };
+        let ours = still.iter().find(|one| one.key.name == "ours").unwrap().key.clone();
+        assert_eq!(
+            names(std::slice::from_ref(&ours)),
+            [("ours".to_owned(), None)],
+            "its user left it at zero since"
+        );
+        let prepared = [("idle".to_owned(), Some(1)), ("ours".to_owned(), Some(1))];
+        assert_eq!(names(&[]), prepared);
+        assert_eq!(names(&[ObjectKey { name: "gone".to_owned(), ..ours }]), prepared);
     }
 
     #[test]

@@ -106,7 +106,11 @@ impl Stack {
     #[must_use]
     pub fn continued(mut self, earlier: Self) -> Self {
         self.machine = match (self.machine, earlier.machine) {
-            (Some(now), Some(before)) => Some(now.continued(before)),
+            (Some(now), Some(before)) => {
+                // What the address stood on was clear before anything was stopped: keepalived may have left its own since.
+                let endpoint = before.endpoint.clone();
+                Some(SavedIronic { endpoint, ..now.continued(before) })
+            }
             (now, before) => now.or(before),
         };
         for deployment in earlier.deployments {
@@ -196,6 +200,7 @@ pub struct IronicDone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ironic::{FORMAT, SavedAddress};
     use crate::kind::GroupKind;
 
     #[test]
@@ -221,6 +226,20 @@ mod tests {
         assert_eq!(both, earlier, "nothing runs any more, and nothing is forgotten");
         let now = Stack { leases: PackedLeases::pack("0 y"), ..Stack::default() };
         assert_eq!(now.clone().continued(earlier).leases, now.leases, "leases that are there are newer");
+    }
+
+    #[test]
+    fn an_address_that_keepalived_left_is_not_put_back_by_hand() {
+        let machine = |endpoint: Option<&str>| {
+            let endpoint = endpoint
+                .map(|address| SavedAddress { address: address.to_owned(), interface: "eth1".to_owned() });
+            let (place, containers) = ("here".to_owned(), Vec::new());
+            let saved = SavedIronic { format: FORMAT, place, containers, endpoint, leases: None };
+            Stack { machine: Some(saved), ..Stack::default() }
+        };
+        let kept = |now, earlier| machine(now).continued(machine(earlier)) == machine(earlier);
+        assert!(kept(Some("172.22.0.2/32"), None), "keepalived ran when it was looked at first");
+        assert!(kept(None, Some("172.22.0.2/24")), "it was taken off, and is put back");
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod role;
 mod saved;
 
 pub(crate) use deployment::is_ironic_alone;
-pub use deployment::{IronicDeployment, IronicPart, STOPPED, ironic_deployments, lease_command};
+pub use deployment::{
+    IronicDeployment, IronicPart, STOPPED, deployments_to_start, ironic_deployments, lease_command,
+};
 pub use handover::{
     HandOver, IronicDone, IronicJob, IronicPlace, LeasesDamaged, Machine, PACKED_LIMIT, PackedLeases, Stack,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pivot_core::ironic::{
     IronicDeployment, IronicDone, IronicJob, IronicPlace, LeasesDamaged, Machine, PACKED_LIMIT, PackedLeases,
-    Role, SavedAddress, SavedIronic, Stack,
+    Role, SavedAddress, SavedIronic, Stack, deployments_to_start,
 };
 use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
 use pivot_core::object::ObjectKey;
@@ -126,7 +126,10 @@ impl Station<'_> {
                 match job {
                     IronicJob::Look => self.look_at_cluster(ironic).await,
                     IronicJob::Stop(_) => self.stop_in_cluster(ironic).await,
-                    IronicJob::Start { leases, .. } => self.start_in_cluster(ironic, leases).await,
+                    IronicJob::Start { before, leases } => {
+                        let before = before.map(|before| before.deployments).unwrap_or_default();
+                        self.start_in_cluster(ironic, &before, leases).await
+                    }
                 }
             }
         }
@@ -223,15 +226,12 @@ impl Station<'_> {
     async fn start_in_cluster(
         &self,
         ironic: ClusterIronic<'_>,
+        before: &[ObjectKey],
         leases: Option<PackedLeases>,
     ) -> Result<IronicDone, HandOverError> {
-        let mut found = ironic.find().await?;
+        let found = deployments_to_start(ironic.find().await?, before);
         if found.is_empty() {
             return Err(self.nothing());
-        }
-        // One that was put there for this pivot was never stopped by us.
-        for deployment in found.iter_mut().filter(|deployment| !deployment.runs()) {
-            deployment.stopped.get_or_insert(1);
         }
         let mut evidence = Vec::new();
         let file = match leases {
