@@ -189,11 +189,11 @@ mod tests {
     }
 
     /// What is found with an Ironic on `here` and this target.
-    fn found(target: IronicSight, source_runs: bool) -> Vec<(CheckId, String)> {
+    fn found(target: &IronicSight, source_runs: bool) -> Vec<(CheckId, String)> {
         let source = stack("here", source_runs);
         let facts = facts(true, IronicSight::Stack(Box::new(source.clone())));
         let mut findings = Vec::new();
-        target_is_ready(&facts, &source, &target, &mut findings);
+        target_is_ready(&facts, &source, target, &mut findings);
         findings.into_iter().map(|finding| (finding.id, finding.message)).collect()
     }
 
@@ -203,7 +203,7 @@ mod tests {
         IronicSight::Stack(Box::new(stack))
     }
 
-    fn ids(target: IronicSight) -> Vec<CheckId> {
+    fn ids(target: &IronicSight) -> Vec<CheckId> {
         found(target, true).into_iter().map(|(id, _)| id).collect()
     }
 
@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn the_target_takes_over_only_what_stands_still_elsewhere() {
-        assert_eq!(ids(there(|_| {})), []);
-        assert_eq!(ids(IronicSight::Nothing { place: String::new() }), [CheckId::IronicTarget]);
-        assert_eq!(ids(there(|stack| stack.runs = true)), [CheckId::IronicTwice]);
+        assert_eq!(ids(&there(|_| {})), []);
+        assert_eq!(ids(&IronicSight::Nothing { place: String::new() }), [CheckId::IronicTarget]);
+        assert_eq!(ids(&there(|stack| stack.runs = true)), [CheckId::IronicTwice]);
         let same = |stack: &mut IronicStack| stack.place = self::stack("here", false).place;
-        assert_eq!(ids(there(same)), [CheckId::IronicTarget], "it would start what it has just stopped");
+        assert_eq!(ids(&there(same)), [CheckId::IronicTarget], "it would start what it has just stopped");
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
                 fixed: owned(fixed),
                 dynamic: owned(dynamic),
             };
-            let found = found(there(|stack| stack.interface = Some(interface)), true);
+            let found = found(&there(|stack| stack.interface = Some(interface)), true);
             found.into_iter().map(|(id, message)| format!("{id}: {message}")).collect::<Vec<_>>()
         };
         assert_eq!(interface(Some("eth1"), &["172.22.0.3/24"], &["172.22.0.4/24"]), [""; 0]);
@@ -256,7 +256,7 @@ mod tests {
     fn the_sources_own_server_may_answer_while_it_runs() {
         let servers = |count: usize, runs| {
             let servers = vec!["172.22.0.1".to_owned(); count];
-            found(there(|stack| stack.dhcp = Some(servers)), runs).len()
+            found(&there(|stack| stack.dhcp = Some(servers)), runs).len()
         };
         assert_eq!([servers(0, true), servers(1, true), servers(2, true)], [0, 0, 1]);
         assert_eq!([servers(0, false), servers(1, false)], [0, 1]);

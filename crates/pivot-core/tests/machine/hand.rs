@@ -226,9 +226,8 @@ impl Hand {
             |clusters: &Clusters| clusters.record(write.side, &self.id).map(|record| record.token);
         let before = driven_by(clusters);
         // Once the fence has gone, only the limits of the seat keep away what was on its way when it fell asleep.
-        // A namespace is behind no fence.
-        let is_unfenced = clusters.lowered.contains(&write.side) || write.key.kind.kind == "Namespace";
-        let is_late = is_unfenced && before.as_ref().is_none_or(|token| *token != self.token);
+        let is_late = clusters.lowered.contains(&write.side)
+            && before.as_ref().is_none_or(|token| *token != self.token);
         let outcome = clusters.server_mut(write.side).write(&self.author(), write);
         if is_late && matches!(outcome, Outcome::Written(_)) {
             clusters.ghosts.insert((write.side, write.key.clone()));
