@@ -7,7 +7,7 @@ use super::lock::Past;
 use super::notice::{Notice, Side};
 use super::script::Then;
 use super::step::Step;
-use crate::ironic::{HandOver, IronicDone, IronicJob, Stack};
+use crate::ironic::{IronicDone, IronicJob, Stack};
 use crate::record::State;
 
 /// What is done with a side's Ironic.
@@ -51,13 +51,9 @@ impl Ironic {
 }
 
 impl Machine {
-    /// Where Ironic is on both sides; `None` where it is left alone.
-    pub(super) fn terms_hand_over(&self) -> Option<&HandOver> {
-        self.options.terms.ironic.as_ref()
-    }
-
+    /// False where Ironic is left alone.
     pub(super) fn hands_over(&self) -> bool {
-        self.terms_hand_over().is_some()
+        self.options.terms.ironic.is_some()
     }
 
     /// What an earlier run of this pivot saved of the source's Ironic, and an earlier pivot of the target's.

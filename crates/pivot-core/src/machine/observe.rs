@@ -37,7 +37,7 @@ fn wave(key: &ObjectKey) -> u8 {
 impl Machine {
     pub(super) fn begin_activate(&mut self) {
         self.push(Step::Unwatch);
-        if self.terms_hand_over().is_some() {
+        if self.hands_over() {
             self.push(Step::Ironic(Side::Target, IronicStep::Start));
         } else {
             self.open_hosts_first();

@@ -73,7 +73,7 @@ impl Place {
         let Some(endpoint) = endpoint else {
             return Ok(Self::Unknown("the endpoint address is not known".to_owned()));
         };
-        let family = if endpoint.is_ipv4() { Family::V4 } else { Family::V6 };
+        let family = Family::of(endpoint);
         let all = host.interfaces().await?;
         Ok(match find(Net::host(endpoint), &all, None) {
             Ok(found) => match all.into_iter().find(|interface| interface.name == found.interface) {

@@ -90,7 +90,7 @@ async fn in_cluster(cluster: &Cluster, namespace: Option<&str>) -> IronicSight {
     let ironic = ClusterIronic { cluster, namespace, wait: std::time::Duration::ZERO };
     let found = match ironic.find().await {
         Ok(found) => found,
-        Err(error) => return IronicSight::Unseen { place: place.to_string(), problem: error.to_string() },
+        Err(error) => return unseen(&place, &error),
     };
     if found.is_empty() {
         return IronicSight::Nothing { place: format!("{place} of {}", cluster.name()) };
@@ -146,7 +146,7 @@ async fn on_machine(machine: &Machine, endpoint: Option<IpAddr>, told: bool, sid
 /// DHCP servers that answer where Ironic's is to serve; `None` where nobody could be asked.
 async fn servers(host: &Host, interface: Option<&ProvisioningInterface>) -> Option<Vec<String>> {
     let interface = interface?;
-    let family = if interface.endpoint.is_ipv4() { Family::V4 } else { Family::V6 };
+    let family = Family::of(interface.endpoint);
     let answers = host.dhcp_answers(interface.name.as_deref()?, family, DEFAULT_PATIENCE).await.ok()?;
     Some(answers.iter().map(ToString::to_string).collect())
 }
@@ -160,13 +160,10 @@ async fn stack(
     let file = found.leases.as_ref().map(|(_, text)| LeaseFile::parse(text)).unwrap_or_default();
     let vanishing = found.containers.iter().filter(|found| found.container.auto_remove);
     let obstacles = vanishing.map(|vanishing| {
-        let name = &vanishing.container.name;
-        (
-            format!(
-                "container {name} of {host} is removed when it stops (--rm): it could not be started again"
-            ),
-            "make it without --rm".to_owned(),
-        )
+        // What a stop would refuse by.
+        let refusal =
+            IronicError::Vanishes { host: host.to_string(), name: vanishing.container.name.clone() };
+        (refusal.to_string(), "make it without --rm".to_owned())
     });
     let interface = match endpoint {
         Some(endpoint) => Some(provisioning(&host.interfaces().await?, endpoint)),

@@ -202,6 +202,20 @@ mod tests {
         √ Nothing is being remediated
         √ No object asks to be left where it is
 
+        ironic
+        ------
+        √ Ironic is where it was said to be, and can be looked at
+        √ Where Ironic runs in the source, the target has one that can take its place
+        √ Ironic runs on one side alone
+        √ Ironic can be stopped, and started again
+        √ Ironic goes along only with every host of the source
+        √ Every line of the lease file is a lease
+
+        network
+        -------
+        √ The target's interface to the provisioning network has a static address
+        √ No other DHCP server answers on the provisioning network
+
         target
         ------
         √ The target serves every kind that moves
