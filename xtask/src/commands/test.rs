@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use crate::{process, testbed, workspace};
 
+/// How many tests of one program run at a time.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 /// Gets the assets and runs `cargo test` with `args`, for the whole workspace unless `args` name packages.
 ///
 /// Where nobody watches, the last line tells the totals over all test programs, which `cargo test` itself does not.
@@ -16,6 +19,11 @@ pub(crate) fn run(args: &[OsString]) -> Result<(), Error> {
     testbed::ensure_python(&assets);
     let mut command = workspace::cargo();
     command.arg("test").env("PIVOT_TESTBED_ASSETS", assets);
+    if std::env::var_os(THREADS).is_none() {
+        // Tests wait more than they compute: for planes, for seats, for silence on a network.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        command.env(THREADS, (cores + cores.div_ceil(2)).to_string());
+    }
     if !names_packages(args) {
         command.arg("--workspace");
     }

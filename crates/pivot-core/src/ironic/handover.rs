@@ -62,6 +62,9 @@ pub struct Machine {
     /// Whether commands run by `sudo`.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub sudo: bool,
+    /// How many seconds DHCP servers of its networks may take to answer; as long as usual where it is not told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dhcp_wait: Option<u64>,
 }
 
 /// As messages call it.

@@ -21,6 +21,7 @@ pub struct Sshd {
     _service: Service,
     config: PathBuf,
     outside: PathBuf,
+    log: PathBuf,
 }
 
 impl Sshd {
@@ -83,11 +84,17 @@ impl Sshd {
         let service = station.start_with_cgroups("sshd", &["sh", "-c", &script], &path("log"))?;
         for _ in 0..LOOKS {
             if service.log_tail().contains("Server listening") {
-                return Ok(Self { _service: service, config, outside });
+                return Ok(Self { _service: service, config, outside, log: path("log") });
             }
             sleep(LOOK);
         }
         Err(Error::Network { program: "sshd", stderr: service.log_tail() })
+    }
+
+    /// How often somebody logged in.
+    pub fn logins(&self) -> Result<usize> {
+        let log = fs::read(&self.log).map_err(Error::file(&self.log))?;
+        Ok(String::from_utf8_lossy(&log).lines().filter(|line| line.contains("Accepted publickey")).count())
     }
 
     /// The user's configuration of `ssh`. It also has a `stranger`: the same machine, whose key is not known.

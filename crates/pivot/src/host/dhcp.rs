@@ -12,7 +12,7 @@ use super::{Host, HostError, NetworkError};
 
 /// How long servers may take to answer where nobody says otherwise: dnsmasq looks for three seconds whether the address that it is about to
 /// offer is free.
-pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(6);
+pub const DEFAULT_DHCP_WAIT: Duration = Duration::from_secs(6);
 
 /// Given on standard input: a login shell takes no line of it for its own.
 const SCRIPT: &str = include_str!("dhcp.py");
@@ -69,16 +69,11 @@ impl From<HostError> for DhcpError {
 }
 
 impl Host {
-    /// Asks the network of an interface for DHCP servers, and returns each that would give a client an address, after `patience`.
+    /// Asks the network of an interface for DHCP servers, and returns each that would give a client an address, after [`dhcp_wait`](Self::dhcp_wait).
     ///
     /// Nothing is requested, so that nothing is leased. A server that serves only clients that it knows does not answer. It takes the rights of
     /// root there.
-    pub async fn dhcp_answers(
-        &self,
-        interface: &str,
-        family: Family,
-        patience: Duration,
-    ) -> Result<Vec<Answer>, DhcpError> {
+    pub async fn dhcp_answers(&self, interface: &str, family: Family) -> Result<Vec<Answer>, DhcpError> {
         let there = self.interface(interface).await?;
         let (host, name) = (|| self.to_string(), || interface.to_owned());
         if !there.up {
@@ -97,10 +92,10 @@ impl Host {
         let question = question(family);
         let version = if family == Family::V4 { "v4" } else { "v6" };
         let hex = question.datagram().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-        let seconds = patience.as_secs_f64().to_string();
+        let seconds = self.dhcp_wait.as_secs_f64().to_string();
         // Apart from what the user's environment adds to Python.
         let command = [PROGRAM, "-I", "-", version, interface, &hex, &seconds];
-        let ran = match self.within(self.timeout + patience).run(&command, SCRIPT.as_bytes()).await {
+        let ran = match self.within(self.timeout + self.dhcp_wait).run(&command, SCRIPT.as_bytes()).await {
             // Only on this machine itself nothing stands between us and the program.
             Err(HostError::Start { source, .. })
                 if self.is_direct() && source.kind() == std::io::ErrorKind::NotFound =>

@@ -3,6 +3,7 @@
 //! `ssh` is the user's own, with the user's configuration, keys and jump hosts. It never asks: who cannot log in without a question gets an
 //! error. Every command has an end: what does not answer in time is given up, and what it may have done is not known.
 
+mod connection;
 mod containers;
 mod dhcp;
 mod error;
@@ -11,8 +12,9 @@ mod network;
 mod quote;
 mod run;
 
+pub use connection::Connection;
 pub use containers::{Container, Engine};
-pub use dhcp::{DEFAULT_PATIENCE, DhcpError};
+pub use dhcp::{DEFAULT_DHCP_WAIT, DhcpError};
 pub use error::HostError;
 pub use files::{FoundFile, LEASE_FILES};
 pub use network::{NetworkError, Removal};
@@ -37,6 +39,10 @@ pub struct Host {
     pub sudo: bool,
     /// How long a command may take.
     pub timeout: Duration,
+    /// How long DHCP servers of its networks may take to answer: nobody answers where none did in that time.
+    pub dhcp_wait: Duration,
+    /// What its commands share, once it is [connected](Self::connected).
+    pub connection: Option<Connection>,
 }
 
 /// How `ssh` reaches a machine.
@@ -51,7 +57,14 @@ pub struct Ssh {
 impl Default for Host {
     /// This machine.
     fn default() -> Self {
-        Self { ssh: None, namespace: None, sudo: false, timeout: DEFAULT_TIMEOUT }
+        Self {
+            ssh: None,
+            namespace: None,
+            sudo: false,
+            timeout: DEFAULT_TIMEOUT,
+            dhcp_wait: DEFAULT_DHCP_WAIT,
+            connection: None,
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Running one command.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::quote::quoted;
-use super::{Host, HostError, Ssh};
+use super::{Connection, Host, HostError, Ssh};
 
 /// Longest wait of `ssh` for a connection, in seconds.
 const CONNECT_TIMEOUT: u64 = 10;
@@ -71,7 +72,10 @@ impl Host {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        match timeout(self.timeout, to_the_end(&mut child, input)).await {
+        let began = Instant::now();
+        let ended = timeout(self.timeout, to_the_end(&mut child, input)).await;
+        tracing::debug!(host = %self, command = shown(command), elapsed = ?began.elapsed(), "ran");
+        match ended {
             Ok(Ok(ran)) => self.judged(command, ran),
             Ok(Err(source)) => Err(HostError::Start { program: program.clone(), source }),
             Err(_) => Err(HostError::Silent {
@@ -113,27 +117,12 @@ impl Host {
             words.extend(["nsenter", enter, "--"]);
         }
         words.extend(command);
-        let Some(Ssh { destination, config }) = &self.ssh else {
+        let Some(ssh) = &self.ssh else {
             return words.into_iter().map(str::to_owned).collect();
         };
-        let mut line: Vec<String> = vec!["ssh".to_owned()];
-        if let Some(config) = config {
-            line.extend(["-F".to_owned(), config.to_string_lossy().into_owned()]);
-        }
-        // A connection that is kept for others would hold our pipes open.
-        let options = [
-            "BatchMode=yes".to_owned(),
-            "ControlMaster=no".to_owned(),
-            format!("ConnectTimeout={CONNECT_TIMEOUT}"),
-            format!("ServerAliveInterval={ALIVE_INTERVAL}"),
-            "ServerAliveCountMax=2".to_owned(),
-        ];
-        line.extend(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
-        // Behind the dashes nothing is taken for an option.
-        line.extend(["-T".to_owned(), "--".to_owned(), destination.clone()]);
-        // The other side's messages are looked at too.
-        line.push(quoted(["env", "LC_ALL=C"].into_iter().chain(words)));
-        line
+        let socket = self.connection.as_ref().map(Connection::socket);
+        // A connection that is kept for others would hold our pipes open. The other side's messages are looked at too.
+        ssh.line(&["ControlMaster=no"], socket, &quoted(["env", "LC_ALL=C"].into_iter().chain(words)))
     }
 
     /// Tells a command that failed from one that never ran.
@@ -162,6 +151,30 @@ impl Host {
     #[must_use]
     pub fn within(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
+    }
+}
+
+impl Ssh {
+    /// The words to start for a line of the other side's shell.
+    pub(super) fn line(&self, options: &[&str], socket: Option<&Path>, command: &str) -> Vec<String> {
+        let mut line: Vec<String> = vec!["ssh".to_owned()];
+        if let Some(config) = &self.config {
+            line.extend(["-F".to_owned(), config.to_string_lossy().into_owned()]);
+        }
+        let own = [
+            "BatchMode=yes".to_owned(),
+            format!("ConnectTimeout={CONNECT_TIMEOUT}"),
+            format!("ServerAliveInterval={ALIVE_INTERVAL}"),
+            "ServerAliveCountMax=2".to_owned(),
+        ];
+        let options = own.into_iter().chain(options.iter().map(|option| (*option).to_owned()));
+        line.extend(options.flat_map(|option| ["-o".to_owned(), option]));
+        if let Some(socket) = socket {
+            line.extend(["-S".to_owned(), socket.to_string_lossy().into_owned()]);
+        }
+        // Behind the dashes nothing is taken for an option.
+        line.extend(["-T".to_owned(), "--".to_owned(), self.destination.clone(), command.to_owned()]);
+        line
     }
 }
 

@@ -16,7 +16,7 @@ use super::containers::{Found, find, stop};
 use super::error::IronicError;
 use super::start::{Order, start};
 use crate::cluster::{Cluster, Failure};
-use crate::host::{DEFAULT_TIMEOUT, Host, HostError, NetworkError, Ssh};
+use crate::host::{DEFAULT_DHCP_WAIT, Host, HostError, NetworkError, Ssh};
 use crate::leases::{LeasesError, Place};
 
 /// A job that was not done.
@@ -102,7 +102,8 @@ pub struct Station<'a> {
 pub fn host_of(machine: &Machine) -> Host {
     let config = machine.ssh_config.as_ref().map(PathBuf::from);
     let ssh = machine.ssh.clone().map(|destination| Ssh { destination, config });
-    Host { ssh, namespace: machine.netns.clone(), sudo: machine.sudo, timeout: DEFAULT_TIMEOUT }
+    let dhcp_wait = machine.dhcp_wait.map_or(DEFAULT_DHCP_WAIT, Duration::from_secs);
+    Host { ssh, namespace: machine.netns.clone(), sudo: machine.sudo, dhcp_wait, ..Host::default() }
 }
 
 impl Station<'_> {
@@ -110,7 +111,7 @@ impl Station<'_> {
     pub async fn perform(&self, job: IronicJob) -> Result<IronicDone, HandOverError> {
         match self.place {
             IronicPlace::Machine(machine) => {
-                let host = host_of(machine);
+                let host = host_of(machine).connected().await;
                 match job {
                     IronicJob::Look => self.look_at_machine(&host).await,
                     IronicJob::Stop(stack) => self.stop_on_machine(&host, *stack).await,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::IronicError;
 use super::containers::LOOK;
-use crate::host::{DEFAULT_PATIENCE, DhcpError, Host, HostError, NetworkError};
+use crate::host::{DhcpError, Host, HostError, NetworkError};
 
 /// How long somebody who has an address may take to say so. The kernel asks three times, a second apart.
 const ANSWER: Duration = Duration::from_secs(6);
@@ -90,7 +90,7 @@ impl Place {
             Self::On(interface, family) => (interface, *family),
             Self::Unknown(why) => return Ok(Err(why.clone())),
         };
-        match host.dhcp_answers(&interface.name, family, DEFAULT_PATIENCE).await {
+        match host.dhcp_answers(&interface.name, family).await {
             Ok(answers) => Ok(Ok(answers)),
             Err(DhcpError::Network(NetworkError::Host(
                 error @ (HostError::Unreachable { .. } | HostError::Silent { .. }),

@@ -93,12 +93,9 @@ pub async fn start(host: &Host, saved: &SavedIronic, order: Order<'_>) -> Result
             patient.read(&[engine, "start", &container.id]).await?;
         }
     }
-    for (before, container) in &containers {
-        // One that fetches something and ends has done its work.
-        if before.role != Role::Downloader {
-            stays(host, container).await?;
-        }
-    }
+    // One that fetches something and ends has done its work.
+    let staying = containers.iter().filter(|(before, _)| before.role != Role::Downloader);
+    stay(host, staying.map(|(_, container)| container)).await?;
     let brings = of(Role::Keepalived).is_some() || saved.endpoint.is_some();
     let owner = match endpoint.filter(|_| brings) {
         Some(endpoint) => Some(carried(host, endpoint, wait).await?),
@@ -204,10 +201,15 @@ async fn put_back(host: &Host, saved: &SavedIronic) -> Result<(), IronicError> {
     Ok(())
 }
 
-/// The container runs: a program that ends at once is seen to.
-async fn stays(host: &Host, container: &Container) -> Result<(), IronicError> {
+/// The containers run, and still do a moment later: a program that ends at once is seen to.
+async fn stay<'a>(
+    host: &Host,
+    containers: impl Iterator<Item = &'a Container> + Clone,
+) -> Result<(), IronicError> {
     for _ in 0..2 {
-        runs(host, container).await?;
+        for container in containers.clone() {
+            runs(host, container).await?;
+        }
         sleep(LOOK).await;
     }
     Ok(())

@@ -13,7 +13,7 @@ use pivot_core::plan::{Blueprint, IronicFacts, IronicSight, IronicStack, Provisi
 use super::Options;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Discovery;
-use crate::host::{DEFAULT_PATIENCE, Host, HostError};
+use crate::host::{Host, HostError};
 use crate::ironic::{ClusterIronic, Found, IronicError, find, host_of};
 
 /// What the user says of Ironic.
@@ -120,7 +120,7 @@ fn unseen(place: &IronicPlace, error: &impl ToString) -> IronicSight {
 }
 
 async fn on_machine(machine: &Machine, endpoint: Option<IpAddr>, told: bool, side: Side) -> IronicSight {
-    let (place, host) = (IronicPlace::Machine(machine.clone()), host_of(machine));
+    let (place, host) = (IronicPlace::Machine(machine.clone()), host_of(machine).connected().await);
     let nothing = || IronicSight::Nothing { place: place.to_string() };
     let found = match find(&host, None).await {
         Ok(found) if found.containers.is_empty() => return nothing(),
@@ -147,7 +147,7 @@ async fn on_machine(machine: &Machine, endpoint: Option<IpAddr>, told: bool, sid
 async fn servers(host: &Host, interface: Option<&ProvisioningInterface>) -> Option<Vec<String>> {
     let interface = interface?;
     let family = Family::of(interface.endpoint);
-    let answers = host.dhcp_answers(interface.name.as_deref()?, family, DEFAULT_PATIENCE).await.ok()?;
+    let answers = host.dhcp_answers(interface.name.as_deref()?, family).await.ok()?;
     Some(answers.iter().map(ToString::to_string).collect())
 }
 

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use pivot::survey::{IronicWish, Wish};
 use pivot_core::ironic::{IronicPlace, Machine};
 
-use super::HostArgs;
+use super::{HostArgs, WaitLimit};
 use crate::commands::next::NextCommand;
 use crate::error::CommandError;
 
@@ -51,6 +51,10 @@ pub(crate) struct HandOverArgs {
     #[arg(long, value_name = "FILE")]
     ironic_ssh_config: Option<PathBuf>,
 
+    /// How long DHCP servers on the networks of both machines may take to answer [default: 6s]
+    #[arg(long, value_name = "DURATION")]
+    dhcp_wait: Option<WaitLimit>,
+
     /// Endpoint address of Ironic [default: the PROVISIONING_IP that its containers were told]
     #[arg(long, value_name = "ADDRESS")]
     endpoint: Option<IpAddr>,
@@ -92,6 +96,7 @@ struct MachineFlags<'a> {
     host: Option<&'a String>,
     netns: Option<&'a String>,
     sudo: bool,
+    dhcp_wait: Option<WaitLimit>,
 }
 
 impl MachineFlags<'_> {
@@ -111,6 +116,10 @@ impl MachineFlags<'_> {
                 .map(|path| path.to_string_lossy().into_owned()),
             netns: self.netns.cloned(),
             sudo: self.sudo,
+            // Records count whole seconds.
+            dhcp_wait: self
+                .dhcp_wait
+                .map(|WaitLimit(wait)| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         })
     }
 }
@@ -122,6 +131,7 @@ impl HandOverArgs {
             host: self.ironic_host.as_ref(),
             netns: self.ironic_netns.as_ref(),
             sudo: self.ironic_sudo,
+            dhcp_wait: self.dhcp_wait,
         }
     }
 
@@ -131,6 +141,7 @@ impl HandOverArgs {
             host: self.to_ironic_host.as_ref(),
             netns: self.to_ironic_netns.as_ref(),
             sudo: self.to_ironic_sudo,
+            dhcp_wait: self.dhcp_wait,
         }
     }
 
@@ -140,6 +151,7 @@ impl HandOverArgs {
             || self.to_ironic != ToForm::Auto
             || self.here().is_given()
             || self.there().is_given()
+            || self.dhcp_wait.is_some()
             || self.endpoint.is_some()
     }
 
@@ -161,7 +173,7 @@ impl HandOverArgs {
                 Wish::Leave
             }
             Form::Auto if here.is_given() => Wish::At(IronicPlace::Machine(here.machine(config)?)),
-            Form::Auto => Wish::Find(Some(Machine::default())),
+            Form::Auto => Wish::Find(Some(here.machine(None)?)),
             Form::Containers => Wish::At(IronicPlace::Machine(here.machine(config)?)),
             Form::Deployment | Form::Irso => {
                 refuse(&here, "--ironic=deployment and --ironic=irso")?;
@@ -203,6 +215,9 @@ impl HandOverArgs {
         }
         if let Some(path) = &self.ironic_ssh_config {
             next = next.with_path("--ironic-ssh-config", path);
+        }
+        if let Some(wait) = self.dhcp_wait {
+            next = next.with("--dhcp-wait", &wait.to_string());
         }
         match self.endpoint {
             Some(endpoint) => next.with("--endpoint", &endpoint.to_string()),

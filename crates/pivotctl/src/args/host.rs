@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use pivot::host::{DEFAULT_TIMEOUT, Engine, Host, Ssh};
+use pivot::host::{Engine, Host, Ssh};
 
 use crate::error::CommandError;
 
@@ -35,7 +35,7 @@ impl HostArgs {
             Self::check_name(flag, name.as_deref())?;
         }
         let ssh = self.host.clone().map(|destination| Ssh { destination, config: self.ssh_config.clone() });
-        Ok(Host { ssh, namespace: self.netns.clone(), sudo: self.sudo, timeout: DEFAULT_TIMEOUT })
+        Ok(Host { ssh, namespace: self.netns.clone(), sudo: self.sudo, ..Host::default() })
     }
 
     /// Refuses what cannot be the name of a machine or of a network namespace.

@@ -310,7 +310,7 @@ async fn look(
     wanted: Net,
     endpoint: Net,
 ) -> Result<Interface, CommandError> {
-    let host = args.host()?;
+    let host = session.machine(args).await?;
     let name = if let Some(name) = named {
         name.to_owned()
     } else {

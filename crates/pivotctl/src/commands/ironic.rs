@@ -192,7 +192,7 @@ async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, CommandErr
     if args.place.is_cluster(session)? {
         return ironic_cluster::status(session, args.output).await;
     }
-    let host = args.place.host.host()?;
+    let host = session.machine(&args.place.host).await?;
     let found = session.interruptible(Box::pin(find(&host, args.place.engine.named()))).await??;
     let report = IronicReport::of(&host, &found);
     if found.containers.is_empty() && found.open.is_empty() && args.output == Output::Text {
@@ -211,7 +211,7 @@ async fn stop_it(session: &Session, args: &StopArgs) -> Result<Exit, CommandErro
     if args.place.is_cluster(session)? {
         return ironic_cluster::stop(session, args.wait.0, args.without_leases).await;
     }
-    let host = args.place.host.host()?;
+    let host = session.machine(&args.place.host).await?;
     let path = state_file(session, &args.state, &host)?;
     let earlier = read(&path, &host)?;
     let found: Found = session.interruptible(Box::pin(find(&host, args.place.engine.named()))).await??;
@@ -265,7 +265,7 @@ async fn start_it(session: &Session, args: &StartArgs) -> Result<Exit, CommandEr
         }
         return ironic_cluster::start(session, args.wait.0).await;
     }
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     let path = state_file(session, &args.state, &host)?;
     let saved = to_start(session, args, &host, &path).await?;
     let leases = match &args.leases {

@@ -255,7 +255,7 @@ async fn import(session: &Session, args: &ImportArgs) -> Result<Exit, CommandErr
 /// Reads the leases, tells what is wrong with them, and how the place is called.
 async fn read(session: &Session, args: &SourceArgs) -> Result<(LeaseFile, String), CommandError> {
     let PlaceArgs { file, configmap, container } = &args.place;
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     let (text, from) = match (file, configmap, container) {
         (Some(file), ..) => session.interruptible(of_file(&host, args.host.is_given(), file)).await??,
         (None, Some(name), _) => {

@@ -127,7 +127,7 @@ pub(crate) async fn run(session: &Session, args: &NetworkArgs) -> Result<Exit, C
 
 async fn find(session: &Session, args: &FindArgs) -> Result<Exit, CommandError> {
     let wanted = net("--address", &args.address)?;
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     let found = session.interruptible(Box::pin(host.find_interface(wanted))).await??;
     let report = FoundReport::from(&found);
     session.print(&match args.output {
@@ -141,7 +141,7 @@ async fn find(session: &Session, args: &FindArgs) -> Result<Exit, CommandError> 
 }
 
 async fn show(session: &Session, args: &ShowArgs) -> Result<Exit, CommandError> {
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     let interfaces = match &args.interface {
         Some(name) => vec![session.interruptible(Box::pin(host.interface(name))).await??],
         None => session.interruptible(Box::pin(host.interfaces())).await??,
@@ -158,7 +158,7 @@ async fn show(session: &Session, args: &ShowArgs) -> Result<Exit, CommandError> 
 
 async fn check(session: &Session, args: &CheckArgs) -> Result<Exit, CommandError> {
     let endpoint = args.endpoint.as_deref().map(|text| address("--endpoint", text)).transpose()?;
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     let interface = session.interruptible(Box::pin(host.interface(&args.interface))).await??;
     let fit = static_address(&interface, endpoint, &host)?;
     session.print(&format!("{fit}\n"))?;
@@ -204,7 +204,7 @@ pub(super) fn static_address(
 
 async fn remove(session: &Session, args: &RemoveArgs) -> Result<Exit, CommandError> {
     let wanted = address("--address", &args.address)?;
-    let host = args.host.host()?;
+    let host = session.machine(&args.host).await?;
     // Not given up half way: what went along must come back.
     let removal = match Box::pin(host.remove_address(wanted, args.interface.as_deref())).await {
         Err(error @ (NetworkError::Back { .. } | NetworkError::Lost { .. } | NetworkError::Host(_))) => {

@@ -1,8 +1,6 @@
 //! `network dhcp`.
 
-use std::time::Duration;
-
-use pivot::host::{DEFAULT_PATIENCE, DhcpError, Host};
+use pivot::host::{DEFAULT_DHCP_WAIT, DhcpError, Host};
 use pivot_core::dhcp::{Answer, Family};
 use pivot_core::network::Bearing;
 
@@ -32,7 +30,7 @@ pub(super) struct DhcpArgs {
     family: FamilyChoice,
 
     /// How long servers may take to answer
-    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(DEFAULT_PATIENCE))]
+    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(DEFAULT_DHCP_WAIT))]
     wait: WaitLimit,
 
     /// How to print it
@@ -69,7 +67,7 @@ enum FamilyChoice {
 
 /// Runs the verb.
 pub(super) async fn run(session: &Session, args: &DhcpArgs) -> Result<Exit, CommandError> {
-    let host = args.host.host()?;
+    let host = Host { dhcp_wait: args.wait.0, ..session.machine(&args.host).await? };
     let interface = match (&args.place.interface, &args.place.network) {
         (Some(name), _) => name.clone(),
         (None, network) => {
@@ -81,7 +79,7 @@ pub(super) async fn run(session: &Session, args: &DhcpArgs) -> Result<Exit, Comm
             found.interface
         }
     };
-    let asked = ask(&host, &interface, args.family, args.wait.0);
+    let asked = ask(&host, &interface, args.family);
     let (answers, not_asked) = session.interruptible(Box::pin(asked)).await??;
     let not_asked = not_asked.map(|error| error.to_string());
     let report = DhcpReport::of(&interface, &answers, not_asked.clone());
@@ -106,9 +104,8 @@ async fn ask(
     host: &Host,
     interface: &str,
     family: FamilyChoice,
-    patience: Duration,
 ) -> Result<(Vec<Answer>, Option<DhcpError>), DhcpError> {
-    let ask = |family| host.dhcp_answers(interface, family, patience);
+    let ask = |family| host.dhcp_answers(interface, family);
     match family {
         FamilyChoice::V4 => Ok((ask(Family::V4).await?, None)),
         FamilyChoice::V6 => Ok((ask(Family::V6).await?, None)),

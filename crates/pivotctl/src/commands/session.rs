@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pivot::cluster::{Cluster, ClusterConfig, ConnectError, KubeconfigError};
+use pivot::host::Host;
 use pivot::survey::{IronicWish, Options};
 use pivot_core::link::LinkRules;
 use pivot_core::machine::{Notice, Phase, Side};
@@ -14,7 +15,7 @@ use pivot_core::record::FenceMode;
 use pivot_core::select::Request;
 
 use super::next::{NextCommand, Sides};
-use crate::args::{GlobalArgs, SelectionArgs};
+use crate::args::{GlobalArgs, HostArgs, SelectionArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::program::Program;
@@ -219,6 +220,11 @@ impl Session {
         let mut progress = Progress::new(self.printer, false);
         progress.tell(Duration::ZERO, &Notice::PhaseStarted { phase: Phase::Plan });
         self.interruptible(look).await
+    }
+
+    /// The machine that flags name, with one connection for all its commands.
+    pub(super) async fn machine(&self, args: &HostArgs) -> Result<Host, CommandError> {
+        self.interruptible(args.host()?.connected()).await
     }
 
     /// Waits for something that writes to no cluster.

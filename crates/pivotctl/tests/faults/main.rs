@@ -8,14 +8,14 @@ use pivot_testbed::{
 };
 
 /// About how many cases run; those at the borders between phases are always among them.
-const CASES: usize = 100;
+const CASES: usize = 60;
 /// Draws the sample. Another one draws other cases, which must end well too.
 const SEED: u64 = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_pivot_ends_in_one_of_the_two_good_ends() {
     let assets = assets_or_skip!();
-    let plan = Plan { sample: Some(CASES), seed: SEED, lanes: 1, only: None, limit: None };
+    let plan = Plan { sample: Some(CASES), seed: SEED, lanes: 2, only: None, limit: None };
     let pivotctl = Path::new(env!("CARGO_BIN_EXE_pivotctl"));
     let tell = |news: News<'_>| {
         if let News::Over(verdict) = news

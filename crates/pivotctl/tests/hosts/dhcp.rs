@@ -161,5 +161,6 @@ fn a_machine_behind_ssh_asks_its_own_network() {
     let args = ["network", "dhcp", "--network", "172.22.0.0/24", "-o", "json", "--host", "bootstrap"];
     let heard = desk.run_on(&here, &[&args[..], &["--ssh-config", config]].concat()).exits(0);
     assert_eq!((servers(&heard, "v4").len(), servers(&heard, "v6").len()), (1, 1), "{heard:#?}");
+    assert_eq!(sshd.logins().unwrap(), 1, "all commands share one connection");
     assert!(server.is_untouched());
 }

@@ -1,25 +1,14 @@
 //! What stands in the way is found before anything is written, or undone with the evidence.
 
+use pivot_testbed::assets_or_skip;
 use pivot_testbed::lan::{Dnsmasq, INTERFACE};
-use pivot_testbed::{assets_or_skip, programs_or_skip};
 
 use super::yard::{ENDPOINT, Place, REMOTE, Yard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stands_in_the_way() {
     let assets = assets_or_skip!();
-    programs_or_skip!(
-        "podman",
-        "runc",
-        "busybox",
-        "dnsmasq",
-        "keepalived",
-        "arping",
-        "stdbuf",
-        "sshd",
-        "ssh",
-        "python3"
-    );
+    machines_or_skip!();
     let yard = Yard::new(&assets).await;
     let refused = |id: &str| {
         let refused = yard.pivotctl(Place::Here, &["move", "--yes"]).exits(1);

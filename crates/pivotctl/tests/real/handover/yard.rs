@@ -18,6 +18,8 @@ pub(super) const ENDPOINT: &str = "172.22.0.2";
 const ALL: [&str; 4] = ["dnsmasq", "ironic", "ironic-endpoint-keepalived", "ironic-log-watch"];
 /// How `ssh` calls the other machine.
 pub(super) const REMOTE: &str = "there";
+/// Within which the servers here answer.
+const DHCP_WAIT: &str = "2s";
 /// Room for three clients, and one address more.
 const RANGE: &str = "172.22.0.10,172.22.0.13,1h";
 
@@ -73,7 +75,7 @@ impl Site {
         let told = format!("--env=PROVISIONING_IP={ENDPOINT}");
         let dnsmasq = format!(
             "mkdir -p /data/dnsmasq && touch /data/dnsmasq/dnsmasq.leases && exec /usr/sbin/dnsmasq -d -q --user=root \
-             --interface={INTERFACE} --bind-dynamic --port=0 --conf-file=/dev/null --pid-file= \
+             --interface={INTERFACE} --bind-dynamic --no-ping --port=0 --conf-file=/dev/null --pid-file= \
              --dhcp-leasefile=/data/dnsmasq/dnsmasq.leases --dhcp-range={RANGE}"
         );
         let mount = format!("--volume={}:/keepalived.conf:ro", config.display());
@@ -163,6 +165,9 @@ impl Yard {
             REMOTE,
             "--ironic-ssh-config",
             &config,
+            // None of these servers looks first whether an address is free.
+            "--dhcp-wait",
+            DHCP_WAIT,
         ];
         words.map(str::to_owned).to_vec()
     }
@@ -231,15 +236,17 @@ impl Yard {
         assert!(!addresses.contains(&format!("{ENDPOINT}/")), "{addresses}");
         let mut asked = Command::new("ip");
         asked.args(["netns", "exec", self.third.namespace(), env!("CARGO_BIN_EXE_pivotctl")]);
-        asked.args(["network", "dhcp", "--interface", INTERFACE, "-o", "json"]).env("HOME", self.home.path());
+        asked
+            .args(["network", "dhcp", "--interface", INTERFACE, "--wait", DHCP_WAIT, "-o", "json"])
+            .env("HOME", self.home.path());
         let asked = outcome(&mut asked).exits(0);
         assert_eq!(asked.json()["answers"].as_array().map(Vec::len), Some(1), "{asked:#?}");
     }
 
     /// Who had the endpoint address, in order, each as long as nobody else had it.
-    pub(super) fn owners(&self) -> Vec<&'static str> {
-        let name = |mac: &String| if *mac == self.here.mac { "here" } else { "there" };
-        self.witness.owners().iter().map(name).collect()
+    pub(super) fn owners(&self) -> Vec<Place> {
+        let place = |mac: &String| if *mac == self.here.mac { Place::Here } else { Place::There };
+        self.witness.owners().iter().map(place).collect()
     }
 
     /// A folder of its own.

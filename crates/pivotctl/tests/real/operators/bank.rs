@@ -160,7 +160,19 @@ impl River {
 
     /// Asserts that the hosts are in one cluster, as they were, and nowhere else.
     pub(super) async fn hosts_are_in(&self, there: &Bank, not: &Bank) {
-        let now = there.hosts().await;
+        // The power switch that stands for all machines belongs to the operator's process: one that has just started finds it off, until it has
+        // seen the first host that wants to be on.
+        let now = wait_until("the power to be on", DEADLINE, async || {
+            let hosts = there.hosts().await;
+            let off: Vec<_> = hosts.iter().filter(|(_, host)| host["status"]["poweredOn"] != true).collect();
+            Ok(if off.is_empty() {
+                Progress::Done(hosts)
+            } else {
+                Progress::Pending(off.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "))
+            })
+        })
+        .await
+        .unwrap();
         assert_eq!(now.keys().collect::<Vec<_>>(), self.before.keys().collect::<Vec<_>>());
         for (name, host) in &now {
             assert_eq!(machine(host), machine(&self.before[name]), "{name}");
