@@ -10,8 +10,13 @@ mod v6;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub use heard::{Heard, HeardError, heard};
+
+/// How long servers may take to answer where nobody says otherwise: dnsmasq looks for three seconds whether the address that it is about to
+/// offer is free.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(6);
 
 /// Which of the two protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

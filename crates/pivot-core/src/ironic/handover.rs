@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::saved::SavedIronic;
+use crate::dhcp::DEFAULT_WAIT;
 use crate::object::ObjectKey;
 
 /// Bytes that leases may have at most once they are unpacked.
@@ -65,6 +67,25 @@ pub struct Machine {
     /// How many seconds DHCP servers of its networks may take to answer; as long as usual where it is not told.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dhcp_wait: Option<u64>,
+}
+
+impl Machine {
+    /// How long DHCP servers of its networks may take to answer.
+    pub fn dhcp_wait(&self) -> Duration {
+        self.dhcp_wait.map_or(DEFAULT_WAIT, Duration::from_secs)
+    }
+}
+
+impl HandOver {
+    /// How long networks are listened to, at least, while neither side's Ironic serves: once the source's has stopped, before the target's is started,
+    /// and until it is heard alone.
+    pub fn silence(&self) -> Duration {
+        let wait = |place: &IronicPlace| match place {
+            IronicPlace::Machine(machine) => machine.dhcp_wait(),
+            IronicPlace::Cluster { .. } => Duration::ZERO,
+        };
+        wait(&self.source) + wait(&self.target) * 2
+    }
 }
 
 /// As messages call it.
@@ -205,6 +226,17 @@ mod tests {
     use super::*;
     use crate::ironic::{FORMAT, SavedAddress};
     use crate::kind::GroupKind;
+
+    #[test]
+    fn only_machines_are_listened_from() {
+        let machine = |dhcp_wait| IronicPlace::Machine(Machine { dhcp_wait, ..Machine::default() });
+        let cluster = || IronicPlace::Cluster { namespace: None };
+        let silence = |source, target| HandOver { source, target, endpoint: None }.silence().as_secs();
+        assert_eq!(silence(machine(None), machine(None)), 18);
+        assert_eq!(silence(machine(Some(3)), machine(Some(2))), 7);
+        assert_eq!(silence(machine(Some(3)), cluster()), 3);
+        assert_eq!(silence(cluster(), cluster()), 0);
+    }
 
     #[test]
     fn leases_survive_the_record() {

@@ -97,6 +97,9 @@ pub struct PlanIronic {
     /// The endpoint address, where one was told.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub endpoint: Option<IpAddr>,
+    /// Seconds for which networks are listened to while neither side's Ironic serves: the least that the gap takes.
+    #[serde(default)]
+    pub silence_seconds: u64,
 }
 
 impl IronicSight {
@@ -153,6 +156,7 @@ impl Blueprint {
             target: hand_over.target.to_string(),
             starts: target.names.clone(),
             endpoint: facts.endpoint,
+            silence_seconds: hand_over.silence().as_secs(),
         })
     }
 }

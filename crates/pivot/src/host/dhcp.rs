@@ -4,15 +4,10 @@
 //! an answer means, is decided in [`pivot_core::dhcp`].
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::Duration;
 
 use pivot_core::dhcp::{Answer, Family, Question, heard};
 
 use super::{Host, HostError, NetworkError};
-
-/// How long servers may take to answer where nobody says otherwise: dnsmasq looks for three seconds whether the address that it is about to
-/// offer is free.
-pub const DEFAULT_DHCP_WAIT: Duration = Duration::from_secs(6);
 
 /// Given on standard input: a login shell takes no line of it for its own.
 const SCRIPT: &str = include_str!("dhcp.py");

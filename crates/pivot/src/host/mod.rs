@@ -14,7 +14,7 @@ mod run;
 
 pub use connection::Connection;
 pub use containers::{Container, Engine};
-pub use dhcp::{DEFAULT_DHCP_WAIT, DhcpError};
+pub use dhcp::DhcpError;
 pub use error::HostError;
 pub use files::{FoundFile, LEASE_FILES};
 pub use network::{NetworkError, Removal};
@@ -62,7 +62,7 @@ impl Default for Host {
             namespace: None,
             sudo: false,
             timeout: DEFAULT_TIMEOUT,
-            dhcp_wait: DEFAULT_DHCP_WAIT,
+            dhcp_wait: pivot_core::dhcp::DEFAULT_WAIT,
             connection: None,
         }
     }

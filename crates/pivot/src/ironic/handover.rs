@@ -16,7 +16,7 @@ use super::containers::{Found, find, stop};
 use super::error::IronicError;
 use super::start::{Order, start};
 use crate::cluster::{Cluster, Failure};
-use crate::host::{DEFAULT_DHCP_WAIT, Host, HostError, NetworkError, Ssh};
+use crate::host::{Host, HostError, NetworkError, Ssh};
 use crate::leases::{LeasesError, Place};
 
 /// A job that was not done.
@@ -102,8 +102,13 @@ pub struct Station<'a> {
 pub fn host_of(machine: &Machine) -> Host {
     let config = machine.ssh_config.as_ref().map(PathBuf::from);
     let ssh = machine.ssh.clone().map(|destination| Ssh { destination, config });
-    let dhcp_wait = machine.dhcp_wait.map_or(DEFAULT_DHCP_WAIT, Duration::from_secs);
-    Host { ssh, namespace: machine.netns.clone(), sudo: machine.sudo, dhcp_wait, ..Host::default() }
+    Host {
+        ssh,
+        namespace: machine.netns.clone(),
+        sudo: machine.sudo,
+        dhcp_wait: machine.dhcp_wait(),
+        ..Host::default()
+    }
 }
 
 impl Station<'_> {

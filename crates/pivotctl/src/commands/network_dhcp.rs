@@ -1,7 +1,7 @@
 //! `network dhcp`.
 
-use pivot::host::{DEFAULT_DHCP_WAIT, DhcpError, Host};
-use pivot_core::dhcp::{Answer, Family};
+use pivot::host::{DhcpError, Host};
+use pivot_core::dhcp::{Answer, DEFAULT_WAIT, Family};
 use pivot_core::network::Bearing;
 
 use super::Session;
@@ -30,7 +30,7 @@ pub(super) struct DhcpArgs {
     family: FamilyChoice,
 
     /// How long servers may take to answer
-    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(DEFAULT_DHCP_WAIT))]
+    #[arg(long, value_name = "DURATION", default_value_t = WaitLimit(DEFAULT_WAIT))]
     wait: WaitLimit,
 
     /// How to print it

@@ -66,11 +66,15 @@ pub(crate) fn ironic(plan: &PlanReport) -> Vec<String> {
     let Some(ironic) = &plan.ironic else { return Vec::new() };
     let endpoint =
         ironic.endpoint.map(|endpoint| format!(", endpoint address {endpoint}")).unwrap_or_default();
+    let least = match ironic.silence_seconds {
+        0 => String::new(),
+        seconds => format!(", {seconds} s at least, in which the networks are listened to"),
+    };
     vec![
         format!("source {}: {} stopped, proven down{endpoint}", ironic.source, ironic.stops.join(", ")),
         format!("target {}: {} started", ironic.target, ironic.starts.join(", ")),
         format!(
-            "{} carried; no DHCP and no Ironic from fence-source until the target's is up in activate: its start is \
+            "{} carried; no DHCP and no Ironic from fence-source until the target's is up in activate{least}: its start is \
              waited for, and each container or pod of the source has a minute to end",
             Amount(ironic.leases, "lease")
         ),

@@ -40,6 +40,7 @@ async fn ironic_goes_along_and_back() {
 
     let plan = yard.pivotctl(Place::Here, &["plan"]).exits(0);
     assert!(plan.stdout.contains("2 leases carried"), "{plan:#?}");
+    assert!(plan.stdout.contains("until the target's is up in activate, 6 s at least"), "{plan:#?}");
     let moved = yard.pivotctl(Place::Here, &["move", "--yes"]).exits(0);
     assert!(moved.stderr.contains("Ironic of the source:"), "{moved:#?}");
     assert!(moved.stderr.contains("Ironic of the target:"), "{moved:#?}");
