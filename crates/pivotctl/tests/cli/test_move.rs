@@ -57,8 +57,8 @@ fn help() {
                                           password
           --ironic-ssh-config <FILE>      Configuration file of `ssh` for both machines instead of your
                                           own
-          --dhcp-wait <DURATION>          How long DHCP servers on the networks of both machines may take
-                                          to answer [default: 6s]
+          --dhcp-wait <DURATION>          How long DHCP servers on the networks of both machines may
+                                          take to answer [default: 6s]
           --endpoint <ADDRESS>            Endpoint address of Ironic [default: the PROVISIONING_IP that
                                           its containers were told]
 
