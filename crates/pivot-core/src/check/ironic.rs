@@ -2,6 +2,7 @@
 
 use super::{CheckId, Finding};
 use crate::ironic::IronicPlace;
+use crate::lease::CONFIG_MAP;
 use crate::plan::{Blueprint, IronicFacts, IronicSight, IronicStack};
 
 const LEAVE: &str = "--ironic=none leaves Ironic alone, for you to stop and start";
@@ -71,6 +72,11 @@ fn stoppable(blueprint: &Blueprint, source: &IronicStack, findings: &mut Vec<Fin
             "it runs Ironic and a controller in one pod: they cannot be stopped one after the other",
             format!("give Ironic a Deployment of its own, as Metal3 does today; {LEAVE}"),
         ));
+    }
+    for problem in &source.unread {
+        let message = format!("{problem}; only those in ConfigMap {CONFIG_MAP} are carried");
+        let hint = "see to it that the leases can be read: a host whose lease is left behind may lose its address to another";
+        findings.push(Finding::warning(CheckId::LeasesUnread, None, message, hint));
     }
     if !source.aside.is_empty() {
         let shown: Vec<_> = source.aside.iter().take(3).cloned().collect();
@@ -178,6 +184,7 @@ mod tests {
             deployments: BTreeSet::new(),
             leases: 1,
             aside: Vec::new(),
+            unread: Vec::new(),
             obstacles: Vec::new(),
             interface: None,
             dhcp: None,

@@ -14,6 +14,7 @@ mod run;
 pub use containers::{Container, Engine};
 pub use dhcp::{DEFAULT_PATIENCE, DhcpError};
 pub use error::HostError;
+pub(crate) use files::{ABSENT, FIRST_FILE};
 pub use files::{FoundFile, LEASE_FILES};
 pub use network::{NetworkError, Removal};
 pub use quote::quoted;
