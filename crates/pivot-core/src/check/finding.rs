@@ -161,6 +161,8 @@ checks! {
     IronicNeeded = "ironic-needed" in Ironic;
     /// Every line of the lease file is a lease.
     LeaseMalformed = "lease-malformed" in Ironic;
+    /// The newest leases can be read.
+    LeasesUnread = "leases-unread" in Ironic;
     /// The target's interface to the provisioning network has a static address.
     StaticAddress = "static-address" in Network;
     /// No other DHCP server answers on the provisioning network.

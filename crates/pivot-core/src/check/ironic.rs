@@ -2,6 +2,7 @@
 
 use super::{CheckId, Finding};
 use crate::ironic::IronicPlace;
+use crate::lease::CONFIG_MAP;
 use crate::plan::{Blueprint, IronicFacts, IronicSight, IronicStack};
 
 const LEAVE: &str = "--ironic=none leaves Ironic alone, for you to stop and start";
@@ -71,6 +72,16 @@ fn stoppable(blueprint: &Blueprint, source: &IronicStack, findings: &mut Vec<Fin
             "it runs Ironic and a controller in one pod: they cannot be stopped one after the other",
             format!("give Ironic a Deployment of its own, as Metal3 does today; {LEAVE}"),
         ));
+    }
+    carried(source, findings);
+}
+
+/// Leases that stay behind.
+fn carried(source: &IronicStack, findings: &mut Vec<Finding>) {
+    for problem in &source.unread {
+        let message = format!("{problem}; only those in ConfigMap {CONFIG_MAP} are carried");
+        let hint = "see to it that the leases can be read: a host whose lease is left behind may lose its address to another";
+        findings.push(Finding::warning(CheckId::LeasesUnread, None, message, hint));
     }
     if !source.aside.is_empty() {
         let shown: Vec<_> = source.aside.iter().take(3).cloned().collect();
@@ -178,6 +189,7 @@ mod tests {
             deployments: BTreeSet::new(),
             leases: 1,
             aside: Vec::new(),
+            unread: Vec::new(),
             obstacles: Vec::new(),
             interface: None,
             dhcp: None,
@@ -216,6 +228,19 @@ mod tests {
         assert_eq!(severity(false, nothing()), None);
         assert_eq!(severity(true, unseen()), Some(Severity::Error));
         assert_eq!(severity(false, unseen()), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn leases_that_stay_behind_are_told() {
+        let mut source = stack("here", true);
+        source.unread = vec!["the leases of pod metal3/ironic-0 cannot be read: refused".to_owned()];
+        source.aside = vec!["line 1: too few words".to_owned()];
+        let mut findings = Vec::new();
+        carried(&source, &mut findings);
+        let found: Vec<_> = findings.iter().map(|finding| (finding.id, finding.severity)).collect();
+        let warning = Severity::Warning;
+        assert_eq!(found, [(CheckId::LeasesUnread, warning), (CheckId::LeaseMalformed, warning)]);
+        assert!(findings[0].message.contains("metal3/ironic-0"), "{:?}", findings[0]);
     }
 
     #[test]

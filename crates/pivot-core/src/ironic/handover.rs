@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::SavedIronic;
 use crate::dhcp::DEFAULT_WAIT;
+use crate::lease::{LeaseFile, merge};
 use crate::object::ObjectKey;
 
 /// Bytes that leases may have at most once they are unpacked.
@@ -143,7 +144,10 @@ impl Stack {
             }
         }
         self.endpoint = self.endpoint.or(earlier.endpoint);
-        self.leases = self.leases.or(earlier.leases);
+        self.leases = match (self.leases, earlier.leases) {
+            (Some(now), Some(before)) => Some(now.with(&before)),
+            (now, before) => now.or(before),
+        };
         self
     }
 
@@ -188,6 +192,17 @@ impl PackedLeases {
         let mut text = String::new();
         GzDecoder::new(packed.as_slice()).take(LIMIT).read_to_string(&mut text).map_err(|_| LeasesDamaged)?;
         Ok(text)
+    }
+
+    /// These and others of the same server: a pod's die with it, and what is found afterwards may be older. Of two that exclude each other the one that
+    /// ends last stays; what would be too much for a record is left out.
+    fn with(self, others: &Self) -> Self {
+        let (Ok(text), Ok(other)) = (self.text(), others.text()) else { return self };
+        if text == other {
+            return self;
+        }
+        let both = merge(&LeaseFile::parse(text.as_bytes()), &LeaseFile::parse(other.as_bytes())).file;
+        Self::pack(&both.text()).filter(|both| both.size() <= PACKED_LIMIT).unwrap_or(self)
     }
 
     /// Bytes in a record.
@@ -254,13 +269,24 @@ mod tests {
         let earlier = Stack {
             deployments: vec![key("ironic")],
             endpoint: "172.22.0.2".parse().ok(),
-            leases: PackedLeases::pack("0 x"),
+            leases: PackedLeases::pack("100 52:54:00:00:00:01 172.22.0.10 a *\n"),
             machine: None,
         };
         let both = Stack::default().continued(earlier.clone());
         assert_eq!(both, earlier, "nothing runs any more, and nothing is forgotten");
-        let now = Stack { leases: PackedLeases::pack("0 y"), ..Stack::default() };
-        assert_eq!(now.clone().continued(earlier).leases, now.leases, "leases that are there are newer");
+        let text = |now: &str| {
+            let now = Stack { leases: PackedLeases::pack(now), ..Stack::default() };
+            now.continued(earlier.clone()).leases.unwrap().text().unwrap()
+        };
+        let renewed = "200 52:54:00:00:00:01 172.22.0.10 a *\n";
+        assert_eq!(text(renewed), renewed, "the one that ends last");
+        let older = "50 52:54:00:00:00:01 172.22.0.10 a *\n0 52:54:00:00:00:02 172.22.0.11 b *\n";
+        let both = text(older);
+        assert_eq!(both.lines().count(), 2, "{both}");
+        assert!(
+            both.contains("100 52:54:00:00:00:01"),
+            "a ConfigMap is older than the pod that is gone: {both}"
+        );
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct IronicStack {
     pub leases: usize,
     /// Lines of its lease file that are no leases.
     pub aside: Vec<String>,
+    /// Leases that could not be read where they are newest, with why, while older ones are known.
+    pub unread: Vec<String>,
     /// What keeps it from being stopped, or from being started again, with a remedy each.
     pub obstacles: Vec<(String, String)>,
     /// The interface that is to carry the endpoint address; `None` where that cannot be seen.

@@ -2,7 +2,7 @@
 //!
 //! It registers a node and runs, for each pod that the scheduler binds to it, the real program that stands for the image of each
 //! container ([`Images`]), in a network namespace with an address of its own, with its arguments, environment and volumes. Probes
-//! are real, a container that ends or does not answer is started again, and a pod that is deleted ends as it should: SIGTERM, its
+//! are real, commands can be run in its containers (`exec`), a container that ends or does not answer is started again, and a pod that is deleted ends as it should: SIGTERM, its
 //! grace period, SIGKILL, and only then its object goes.
 //!
 //! What it is not: images are programs of this machine that run as root over the machine's own files (what they write below a
@@ -13,6 +13,7 @@
 mod board;
 mod container;
 mod environment;
+mod exec;
 mod feed;
 mod image;
 mod mount;
@@ -40,6 +41,7 @@ use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::image::Images;
 use self::{
@@ -52,6 +54,7 @@ use crate::{
     Error, Result,
     client::{Progress, wait_until},
     plane::{Folder, Plane, PodNetwork, stands_still},
+    tls,
 };
 
 /// How long a signal may take to reach every thread.
@@ -92,6 +95,7 @@ pub struct RunningPod {
 pub struct Kubelet {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+    _serving: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for Kubelet {
@@ -108,7 +112,9 @@ impl Kubelet {
         let network = Arc::clone(plane.network()?);
         let user = plane.user_kubeconfig(&format!("system:node:{node}"), Some("system:masters"))?;
         let client = plane.client_with(&user).await?;
-        node::register(&client, node, network.gateway()).await?;
+        let tls = tls::acceptor(plane.authority())?;
+        let (listener, port) = exec::listen(network.gateway()).await?;
+        node::register(&client, node, network.gateway(), port).await?;
         let shared = Arc::new(Shared {
             client: client.kube().clone(),
             network,
@@ -118,8 +124,9 @@ impl Kubelet {
             parts: Mutex::default(),
         });
         let feed = Feed::new(shared.client.clone(), node);
+        let serving = AbortOnDropHandle::new(tokio::spawn(exec::serve(listener, tls, Arc::clone(&shared))));
         let task = tokio::spawn(tend(Arc::clone(&shared), feed));
-        Ok(Self { shared, task })
+        Ok(Self { shared, task, _serving: serving })
     }
 
     /// The pods that have processes, by uid.

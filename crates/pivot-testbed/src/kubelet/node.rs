@@ -11,9 +11,9 @@ use crate::{
     kind::Gvk,
 };
 
-/// Registers the node, ready and with room for everything. No controller of a plane watches nodes, so that it stays ready
+/// Registers the node, ready and with room for everything; `port` is where its kubelet serves the API server. No controller of a plane watches nodes, so that it stays ready
 /// without a lease.
-pub(super) async fn register(client: &PlaneClient, name: &str, address: Ipv4Addr) -> Result<()> {
+pub(super) async fn register(client: &PlaneClient, name: &str, address: Ipv4Addr, port: u16) -> Result<()> {
     let node = json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -29,8 +29,10 @@ pub(super) async fn register(client: &PlaneClient, name: &str, address: Ipv4Addr
         Err(error) => return Err(error),
     }
     // Admission gives every new node a taint that the controller of node lifecycles would take away.
-    let patches =
-        [("", json!({"spec": {"taints": null}})), ("/status", json!({"status": status(name, address)}))];
+    let patches = [
+        ("", json!({"spec": {"taints": null}})),
+        ("/status", json!({"status": status(name, address, port)})),
+    ];
     let path = client.served(Gvk::NODE).await?.path(None, Some(name));
     for (part, patch) in patches {
         let path = format!("{path}{part}?fieldManager=kubelet");
@@ -39,7 +41,7 @@ pub(super) async fn register(client: &PlaneClient, name: &str, address: Ipv4Addr
     Ok(())
 }
 
-fn status(name: &str, address: Ipv4Addr) -> Value {
+fn status(name: &str, address: Ipv4Addr, port: u16) -> Value {
     let room = json!({"cpu": "64", "memory": "256Gi", "ephemeral-storage": "256Gi", "pods": "250"});
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     json!({
@@ -49,6 +51,7 @@ fn status(name: &str, address: Ipv4Addr) -> Value {
             {"type": "InternalIP", "address": address},
             {"type": "Hostname", "address": name},
         ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
         "conditions": [{
             "type": "Ready",
             "status": "True",

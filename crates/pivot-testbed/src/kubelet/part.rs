@@ -46,6 +46,11 @@ impl Part {
         containers.values().map(|(process, _)| Arc::clone(process)).filter(|process| process.runs()).collect()
     }
 
+    /// The process of a container, which may have ended.
+    pub(super) fn process(&self, container: &str) -> Option<Arc<ContainerProcess>> {
+        self.containers().get(container).map(|(process, _)| Arc::clone(process))
+    }
+
     /// The log of a container's last run.
     pub(super) fn last_log(&self, container: &str) -> Option<PathBuf> {
         self.containers().get(container).map(|(_, log)| log.clone())

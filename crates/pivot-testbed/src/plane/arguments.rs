@@ -96,6 +96,9 @@ pub(super) fn api_server(
     if options.pods {
         // Nothing routes the addresses of Services: webhooks are dialled at the addresses of their pods.
         args.push(flag("enable-aggregator-routing", "true"));
+        // Nobody resolves the names of nodes, and their kubelet speaks no SPDY.
+        args.push(flag("kubelet-preferred-address-types", "InternalIP"));
+        args.push(flag("feature-gates", "TranslateStreamCloseWebsocketRequests=false"));
     }
     args.extend(options.api_server_args.iter().map(OsString::from));
     args

@@ -12,10 +12,10 @@ use tower::BoxError;
 use super::Cluster;
 
 /// Requests that came in: method, path and query.
-pub(super) type Seen = Arc<Mutex<Vec<String>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<String>>>;
 
 /// A cluster whose answers are made from `METHOD path?query`.
-pub(super) fn cluster<F>(answer: F) -> (Cluster, Seen)
+pub(crate) fn cluster<F>(answer: F) -> (Cluster, Seen)
 where
     F: Fn(&str) -> Result<Response<Full<Bytes>>, BoxError> + Send + Sync + 'static,
 {
@@ -32,11 +32,11 @@ where
 
 /// An answer with a JSON body.
 #[expect(clippy::unnecessary_wraps, reason = "answers may also be broken connections")]
-pub(super) fn json(status: u16, body: &Value) -> Result<Response<Full<Bytes>>, BoxError> {
+pub(crate) fn json(status: u16, body: &Value) -> Result<Response<Full<Bytes>>, BoxError> {
     Ok(Response::builder().status(status).body(Full::from(body.to_string())).unwrap())
 }
 
 /// A refusal as API servers word it.
-pub(super) fn refusal(status: u16, reason: &str) -> Result<Response<Full<Bytes>>, BoxError> {
+pub(crate) fn refusal(status: u16, reason: &str) -> Result<Response<Full<Bytes>>, BoxError> {
     json(status, &serde_json::json!({"kind": "Status", "code": status, "reason": reason, "message": "no"}))
 }

@@ -9,6 +9,7 @@ mod canary;
 mod connect;
 mod counters;
 pub mod discovery;
+mod exec;
 mod failure;
 mod glance;
 mod identity;
@@ -24,7 +25,7 @@ mod watch;
 mod write;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -32,6 +33,7 @@ use std::time::{Duration, SystemTime};
 pub use canary::CanaryOutcome;
 pub use connect::{ClusterConfig, ConnectError, Proxy};
 pub use counters::Counters;
+pub use exec::{Ended, ExecError};
 pub use failure::{Cause, Failure, Refusal};
 pub use identity::Whoami;
 pub use known::well_known;

@@ -3,14 +3,14 @@
 use super::{Host, HostError};
 
 /// Exit code of the scripts here for a file that is not there.
-const ABSENT: i32 = 66;
+pub(crate) const ABSENT: i32 = 66;
 
 /// Where ironic-image's dnsmasq keeps its leases: today, until February 2025, and where Debian's does.
 pub const LEASE_FILES: [&str; 3] =
     ["/data/dnsmasq/dnsmasq.leases", "/var/lib/dnsmasq/dnsmasq.leases", "/var/lib/misc/dnsmasq.leases"];
 
 /// Prints the first of these files that is there, behind a line with its name.
-const FIRST_FILE: &str =
+pub(crate) const FIRST_FILE: &str =
     r#"for file do if [ -e "$file" ]; then printf '%s\n' "$file"; exec cat -- "$file"; fi; done; exit 66"#;
 
 /// The same in a container that does not run. `tar` tells by its exit code whether there was anything to unpack.
@@ -34,6 +34,16 @@ pub struct FoundFile {
 impl std::fmt::Debug for FoundFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FoundFile").field("path", &self.path).field("bytes", &self.content.len()).finish()
+    }
+}
+
+impl FoundFile {
+    /// What [`FIRST_FILE`] printed.
+    pub(crate) fn of(printed: &[u8]) -> Self {
+        let end = printed.iter().position(|byte| *byte == b'\n').unwrap_or(printed.len());
+        let (path, content) = printed.split_at(end);
+        let content = content.get(1..).unwrap_or_default().to_vec();
+        Self { path: String::from_utf8_lossy(path).into_owned(), content }
     }
 }
 
@@ -67,9 +77,6 @@ impl Host {
             Some(ABSENT) => return Ok(None),
             _ => return Err(self.failed(&command[..2.min(command.len())], &ran)),
         }
-        let end = ran.stdout.iter().position(|byte| *byte == b'\n').unwrap_or(ran.stdout.len());
-        let (path, content) = ran.stdout.split_at(end);
-        let content = content.get(1..).unwrap_or_default().to_vec();
-        Ok(Some(FoundFile { path: String::from_utf8_lossy(path).into_owned(), content }))
+        Ok(Some(FoundFile::of(&ran.stdout)))
     }
 }

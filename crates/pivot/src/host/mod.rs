@@ -16,6 +16,7 @@ pub use connection::Connection;
 pub use containers::{Container, Engine};
 pub use dhcp::DhcpError;
 pub use error::HostError;
+pub(crate) use files::{ABSENT, FIRST_FILE};
 pub use files::{FoundFile, LEASE_FILES};
 pub use network::{NetworkError, Removal};
 pub use quote::quoted;

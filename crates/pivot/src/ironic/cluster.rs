@@ -1,11 +1,10 @@
 //! Ironic as a Deployment of a cluster, with the operator that keeps it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments, lease_command};
+use pivot_core::ironic::{IronicDeployment, IronicPart, ironic_deployments};
 use pivot_core::kind::{GroupKind, KindInfo};
-use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
+use pivot_core::lease::CONFIG_MAP;
 use pivot_core::machine::{Op, Outcome, RefusalClass};
 use pivot_core::object::ObjectKey;
 use pivot_core::pods::pods_of;
@@ -13,8 +12,9 @@ use pivot_core::rewrite::OWN_MANAGER;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::pod_leases::FoundLeases;
 use crate::cluster::{Cluster, Failure, well_known};
-use crate::leases::{LeasesError, Place};
+use crate::leases::LeasesError;
 
 /// Between two looks at pods.
 const LOOK: Duration = Duration::from_millis(500);
@@ -67,15 +67,20 @@ pub enum ClusterIronicError {
         /// The resource.
         resource: String,
     },
+    /// The ConfigMaps with leases.
+    #[error(transparent)]
+    Leases(#[from] LeasesError),
     /// Leases that would die with a pod.
     #[error(
-        "{cluster}: the leases of Deployment {name} are in no ConfigMap {CONFIG_MAP} of its namespace, and die with its pod"
+        "{cluster}: the leases of Deployment {name} are in no ConfigMap {CONFIG_MAP} of its namespace, and die with its pod; {why}"
     )]
     Unsaved {
         /// How messages call the cluster.
         cluster: String,
         /// Namespace and name.
         name: String,
+        /// Why they could not be read.
+        why: String,
         /// What saves them.
         command: String,
     },
@@ -126,20 +131,15 @@ impl ClusterIronicError {
             Self::NoOperator { resource, .. } => Some(format!(
                 "stop the operator that keeps Ironic {resource}, or let it be seen: it starts the Deployment again"
             )),
-            Self::Unsaved { command, .. } => Some(format!("save them first: {command}")),
+            Self::Unsaved { command, .. } => Some(format!("mend that, or save them first: {command}")),
             Self::Read { .. }
+            | Self::Leases(_)
             | Self::Write { .. }
             | Self::Pods { .. }
             | Self::Rescaled { .. }
             | Self::NotReady { .. } => None,
         }
     }
-}
-
-/// Namespaces of the Deployments that serve DHCP.
-pub(super) fn lease_namespaces(found: &[IronicDeployment]) -> BTreeSet<String> {
-    let serves = |found: &&IronicDeployment| matches!(&found.part, IronicPart::Ironic { dhcp: Some(_), .. });
-    found.iter().filter(serves).filter_map(|found| found.key.namespace.clone()).collect()
 }
 
 fn kind(group: &str, kind: &str) -> &'static KindInfo {
@@ -176,15 +176,13 @@ impl ClusterIronic<'_> {
 
     /// Scales to zero, an operator before what it keeps, and waits until every pod is gone, by its uid.
     ///
-    /// Nothing is stopped where somebody would start it again, or where leases would die with a pod; `without_leases` lets them.
+    /// Nothing is stopped where somebody would start it again, or where one of these `leases` would die with a pod; who gives none lets them.
     pub async fn stop(
         &self,
         found: &[IronicDeployment],
-        without_leases: bool,
+        leases: Option<&FoundLeases>,
     ) -> Result<Vec<String>, ClusterIronicError> {
-        for deployment in found {
-            self.may_stop(deployment, found, without_leases).await?;
-        }
+        self.refusals(found, leases).into_iter().next().map_or(Ok(()), Err)?;
         for deployment in found {
             self.scale(deployment, IronicDeployment::stop).await?;
             self.pods_go(deployment).await?;
@@ -202,63 +200,30 @@ impl ClusterIronic<'_> {
         Ok(found.iter().map(|deployment| deployment.key.path()).collect())
     }
 
-    /// What keeps the Deployments from being stopped, with a remedy each.
-    pub async fn obstacles(
+    /// What keeps the Deployments from being stopped, and these leases from being carried: refusals, each with a remedy.
+    pub fn refusals(
         &self,
         found: &[IronicDeployment],
-    ) -> Result<Vec<(String, String)>, ClusterIronicError> {
-        let mut obstacles = Vec::new();
-        for deployment in found {
-            match self.may_stop(deployment, found, false).await {
-                Ok(()) => {}
-                Err(error) => match error.remedy() {
-                    Some(remedy) => obstacles.push((error.to_string(), remedy)),
-                    None => return Err(error),
-                },
-            }
-        }
-        Ok(obstacles)
+        leases: Option<&FoundLeases>,
+    ) -> Vec<ClusterIronicError> {
+        let kept = found.iter().filter_map(|deployment| self.kept(deployment, found));
+        kept.chain(leases.into_iter().flat_map(|leases| leases.lost(self.cluster))).collect()
     }
 
-    /// The leases that lie in ConfigMaps beside the Deployments that serve DHCP.
-    pub async fn leases(&self, found: &[IronicDeployment]) -> Result<LeaseFile, LeasesError> {
-        let mut file = LeaseFile::default();
-        for namespace in lease_namespaces(found) {
-            let place = Place { cluster: self.cluster, namespace: &namespace, name: CONFIG_MAP };
-            if let Some(stored) = place.read().await? {
-                file = merge(&LeaseFile::parse(stored.text()?.as_bytes()), &file).file;
-            }
-        }
-        Ok(file)
-    }
-
-    async fn may_stop(
-        &self,
-        deployment: &IronicDeployment,
-        found: &[IronicDeployment],
-        without_leases: bool,
-    ) -> Result<(), ClusterIronicError> {
+    /// Who would start it again.
+    fn kept(&self, deployment: &IronicDeployment, found: &[IronicDeployment]) -> Option<ClusterIronicError> {
         if !deployment.runs() {
-            return Ok(());
+            return None;
         }
         let (cluster, name) = self.names(&deployment.key);
         if let Some(keeper) = deployment.kept_by() {
             let (keeper, remedy) = (keeper.to_string(), keeper.remedy());
-            return Err(ClusterIronicError::Kept { cluster, name, keeper, remedy });
+            return Some(ClusterIronicError::Kept { cluster, name, keeper, remedy });
         }
-        let IronicPart::Ironic { dhcp, resource } = &deployment.part else { return Ok(()) };
+        let IronicPart::Ironic { resource: Some(resource), .. } = &deployment.part else { return None };
         let has_operator = found.iter().any(|found| found.part == IronicPart::Operator);
-        if let Some(resource) = resource.clone().filter(|_| !has_operator) {
-            return Err(ClusterIronicError::NoOperator { cluster, name, resource });
-        }
-        let Some(container) = dhcp.as_deref().filter(|_| !without_leases) else { return Ok(()) };
-        let namespace = deployment.key.namespace.as_deref();
-        let map = self.cluster.get(kind("", "ConfigMap"), "v1", namespace, CONFIG_MAP).await;
-        if map.map_err(|error| self.read_error(CONFIG_MAP, error))?.is_some() {
-            return Ok(());
-        }
-        let Some(pod) = self.pods(deployment).await?.into_iter().next() else { return Ok(()) };
-        Err(ClusterIronicError::Unsaved { cluster, name, command: lease_command(&pod, container) })
+        let resource = resource.clone();
+        (!has_operator).then_some(ClusterIronicError::NoOperator { cluster, name, resource })
     }
 
     /// Starts what was stopped, in the other order, and waits until it is ready.
@@ -336,7 +301,10 @@ impl ClusterIronic<'_> {
     }
 
     /// The pods of a Deployment, whatever state they are in.
-    async fn pods(&self, deployment: &IronicDeployment) -> Result<Vec<ObjectKey>, ClusterIronicError> {
+    pub(super) async fn pods(
+        &self,
+        deployment: &IronicDeployment,
+    ) -> Result<Vec<ObjectKey>, ClusterIronicError> {
         let namespace = deployment.key.namespace.as_deref().unwrap_or_default();
         let seen = self.cluster.glance_at_pods(namespace).await;
         let seen = seen.map_err(|error| self.read_error("pods", error))?;

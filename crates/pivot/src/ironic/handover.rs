@@ -11,9 +11,10 @@ use pivot_core::ironic::{
 use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
 use pivot_core::object::ObjectKey;
 
-use super::cluster::{ClusterIronic, ClusterIronicError, lease_namespaces};
+use super::cluster::{ClusterIronic, ClusterIronicError};
 use super::containers::{Found, find, stop};
 use super::error::IronicError;
+use super::pod_leases::{UnreadPod, lease_namespaces};
 use super::start::{Order, start};
 use crate::cluster::{Cluster, Failure};
 use crate::host::{Host, HostError, NetworkError, Ssh};
@@ -72,7 +73,10 @@ impl HandOverError {
                 };
                 matches!(begun, IronicError::Host(error) | IronicError::Network(NetworkError::Host(error)) if host(error))
             }
-            Self::Cluster(ClusterIronicError::Read { error, .. })
+            Self::Cluster(
+                ClusterIronicError::Read { error, .. }
+                | ClusterIronicError::Leases(LeasesError::Read { error, .. }),
+            )
             | Self::Leases(LeasesError::Read { error, .. }) => failure(error),
             Self::Leases(LeasesError::Changed { .. }) => true,
             Self::Cluster(_)
@@ -209,13 +213,18 @@ impl Station<'_> {
         if found.is_empty() {
             return Err(self.nothing());
         }
-        let file = ironic.leases(&found).await?;
+        let known = ironic.leases(&found).await?;
+        if let Some(refusal) = ironic.refusals(&found, Some(&known)).into_iter().next() {
+            return Err(refusal.into());
+        }
+        let file = known.file();
         let ran = |found: &&IronicDeployment| found.runs() || found.stopped.is_some();
         let deployments: Vec<ObjectKey> =
             found.iter().filter(ran).map(|deployment| deployment.key.clone()).collect();
         let shown: Vec<String> = deployments.iter().map(ToString::to_string).collect();
         let leases = self.packed(&file.text())?;
-        let evidence = vec![format!("{}, {}", shown.join(", "), leases_in_words(&file))];
+        let mut evidence = vec![format!("{}, {}", shown.join(", "), leases_in_words(&file))];
+        evidence.extend(known.saved_before().map(UnreadPod::told));
         Ok(IronicDone {
             stack: Stack { machine: None, deployments, endpoint: self.endpoint, leases },
             evidence,
@@ -224,7 +233,8 @@ impl Station<'_> {
 
     async fn stop_in_cluster(&self, ironic: ClusterIronic<'_>) -> Result<IronicDone, HandOverError> {
         let found = ironic.find().await?;
-        let stopped = ironic.stop(&found, false).await?;
+        // Both records know the leases: they were looked at first.
+        let stopped = ironic.stop(&found, None).await?;
         let evidence = vec![format!("stopped, and every pod gone: {}", stopped.join(", "))];
         Ok(IronicDone { stack: Stack::default(), evidence })
     }

@@ -14,7 +14,7 @@ use super::Options;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Discovery;
 use crate::host::{Host, HostError};
-use crate::ironic::{ClusterIronic, Found, IronicError, find, host_of};
+use crate::ironic::{ClusterIronic, Found, IronicError, UnreadPod, find, host_of};
 
 /// What the user says of Ironic.
 #[derive(Clone, Debug, Default)]
@@ -95,20 +95,21 @@ async fn in_cluster(cluster: &Cluster, namespace: Option<&str>) -> IronicSight {
     if found.is_empty() {
         return IronicSight::Nothing { place: format!("{place} of {}", cluster.name()) };
     }
-    let obstacles = ironic.obstacles(&found).await;
-    let (file, obstacles) = match (ironic.leases(&found).await, obstacles) {
-        (Ok(file), Ok(obstacles)) => (file, obstacles),
-        (Err(error), _) => return unseen(&place, &error),
-        (_, Err(error)) => return unseen(&place, &error),
+    let leases = match ironic.leases(&found).await {
+        Ok(leases) => leases,
+        Err(error) => return unseen(&place, &error),
     };
+    let refusals = ironic.refusals(&found, Some(&leases)).into_iter();
+    let obstacles = refusals.filter_map(|refusal| Some((refusal.to_string(), refusal.remedy()?))).collect();
     let is_ironic = |found: &&IronicDeployment| found.part != IronicPart::Operator;
     IronicSight::Stack(Box::new(IronicStack {
         place,
         names: found.iter().map(|found| found.key.path()).collect(),
         runs: found.iter().any(IronicDeployment::runs),
         deployments: found.iter().filter(is_ironic).map(|found| found.key.clone()).collect(),
-        leases: file.len(),
-        aside: aside(&file),
+        leases: leases.file().len(),
+        aside: leases.aside().to_vec(),
+        unread: leases.saved_before().map(UnreadPod::told).collect(),
         obstacles,
         interface: None,
         dhcp: None,
@@ -176,6 +177,7 @@ async fn stack(
         deployments: std::collections::BTreeSet::new(),
         leases: file.len(),
         aside: aside(&file),
+        unread: Vec::new(),
         obstacles: obstacles.collect(),
         interface,
         dhcp: None,

@@ -59,7 +59,8 @@ struct StatusArgs {
 /// DHCP first and the endpoint last, and looked for: no process, no open port, the endpoint address on no interface and answered by nobody, and, where Ironic served DHCP,
 /// nobody who serves it.
 ///
-/// In a cluster Deployments are scaled to zero, the Ironic Standalone Operator before what it keeps, and every pod is seen to go.
+/// In a cluster the leases in the pods are put into the ConfigMap dnsmasq-leases-configmap beside them, which takes `create` and `get` of pods/exec. Then Deployments are scaled to
+/// zero, the Ironic Standalone Operator before what it keeps, and every pod is seen to go.
 ///
 /// A stop that failed or was killed goes on where it was left.
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use pivot::host::{Container, Engine, Host, LEASE_FILES};
 use pivot::leases::{LeasesError, Place};
 use pivot_core::lease::{CONFIG_MAP, DNSMASQ_LIMIT, LeaseFile, Merged, merge, parts};
 
-use super::Session;
 use super::partly::told;
+use super::{Session, ironic_cluster};
 use crate::args::{EngineChoice, HostArgs, Output};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -134,6 +134,10 @@ struct PlaceArgs {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = CONFIG_MAP)]
     configmap: Option<String>,
 
+    /// Pods of Ironic that run in the cluster of --kubeconfig
+    #[arg(long)]
+    pods: bool,
+
     /// Container of dnsmasq, whether it runs or not [default: dnsmasq]
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = CONTAINER)]
     container: Option<String>,
@@ -254,7 +258,13 @@ async fn import(session: &Session, args: &ImportArgs) -> Result<Exit, CommandErr
 
 /// Reads the leases, tells what is wrong with them, and how the place is called.
 async fn read(session: &Session, args: &SourceArgs) -> Result<(LeaseFile, String), CommandError> {
-    let PlaceArgs { file, configmap, container } = &args.place;
+    let PlaceArgs { file, configmap, container, pods } = &args.place;
+    if *pods {
+        if args.host.is_given() {
+            return Err(CommandError::flags_conflict("--pods", "--host, --netns and --sudo"));
+        }
+        return ironic_cluster::leases_of_pods(session).await;
+    }
     let host = session.machine(&args.host).await?;
     let (text, from) = match (file, configmap, container) {
         (Some(file), ..) => session.interruptible(of_file(&host, args.host.is_given(), file)).await??,

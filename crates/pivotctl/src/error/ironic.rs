@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pivot::ironic::{ClusterIronicError, IronicError};
+use pivot::ironic::{ClusterIronicError, IronicError, UnreadPod};
 use pivot_core::ironic::SavedError;
 
 use super::host::STATIC_ADDRESS;
@@ -63,8 +63,9 @@ impl From<ClusterIronicError> for CommandError {
             ClusterIronicError::Kept { remedy, .. } => Self::failed("ironic-kept", message).hinted(remedy),
             ClusterIronicError::NoOperator { .. } => Self::failed("ironic-operator-missing", message)
                 .hinted("it would start Ironic again: find what runs it, and stop that first"),
+            ClusterIronicError::Leases(error) => error.into(),
             ClusterIronicError::Unsaved { command, .. } => Self::failed("ironic-leases-unsaved", message)
-                .hinted(format!("save them: {command}; --without-leases lets them die")),
+                .hinted(format!("mend that, or save them: {command}; --without-leases lets them die")),
             ClusterIronicError::Pods { .. } => Self::failed("ironic-pods", message)
                 .hinted("look at what holds these pods, such as a node that does not answer, then run the command again"),
             ClusterIronicError::Rescaled { .. } => Self::failed("ironic-rescaled", message)
@@ -80,6 +81,12 @@ impl CommandError {
     pub(crate) fn no_ironic_deployment(cluster: &str) -> Self {
         Self::failed("ironic-missing", format!("{cluster}: there is no Deployment of Ironic"))
             .hinted("check --kubeconfig and --namespace; --form containers looks at a machine")
+    }
+
+    /// A pod whose leases cannot be read.
+    pub(crate) fn leases_unread(cluster: &str, unread: &UnreadPod) -> Self {
+        Self::failed("leases-unread", format!("{cluster}: {}", unread.told()))
+            .hinted("mend what is named, or read the ConfigMap beside it with --configmap")
     }
 
     /// A cluster in which nothing waits to be started.

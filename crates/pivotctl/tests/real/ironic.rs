@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,7 +22,17 @@ use crate::scene::Outcome;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 const NAMESPACE: &str = "baremetal-operator-system";
+/// What the pods have given out, and what a ConfigMap has.
+const CAPM3: &str = "0 52:54:00:00:00:01 172.22.0.10 * *\n";
+const IRSO: &str = "0 52:54:00:00:00:02 172.22.0.11 * *\n";
+const CARRIED: &str = "0 52:54:00:00:00:03 172.22.0.12 * *\n";
 const OPERATOR: &str = "ironic-standalone-operator-controller-manager";
+
+fn sorted(leases: &str) -> String {
+    let mut lines: Vec<&str> = leases.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    lines.concat()
+}
 
 fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
@@ -34,7 +44,10 @@ fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 fn deployment(name: &str, containers: &[(&str, &str)], owner: &Value) -> Value {
     let containers: Vec<Value> = containers
         .iter()
-        .map(|(name, image)| json!({"name": name, "image": image, "command": ["/run"]}))
+        .map(|(name, image)| {
+            let mounts = json!([{"name": "data", "mountPath": "/var/lib/dnsmasq"}]);
+            json!({"name": name, "image": image, "command": ["/run"], "volumeMounts": mounts})
+        })
         .collect();
     json!({
         "apiVersion": "apps/v1",
@@ -45,7 +58,11 @@ fn deployment(name: &str, containers: &[(&str, &str)], owner: &Value) -> Value {
             "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": {"app": name}},
-                "spec": {"containers": containers, "terminationGracePeriodSeconds": 1},
+                "spec": {
+                    "containers": containers,
+                    "terminationGracePeriodSeconds": 1,
+                    "volumes": [{"name": "data", "emptyDir": {}}],
+                },
             },
         },
     })
@@ -76,8 +93,12 @@ struct Bank {
 
 impl Bank {
     fn run(&self, args: &[&str]) -> Outcome {
+        self.run_as(self.plane.kubeconfig(), args)
+    }
+
+    fn run_as(&self, kubeconfig: &Path, args: &[&str]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pivotctl"));
-        command.args(args).args(["--kubeconfig", self.plane.kubeconfig().to_str().unwrap()]);
+        command.args(args).args(["--kubeconfig", kubeconfig.to_str().unwrap()]);
         command.env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
         let output = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -94,6 +115,33 @@ impl Bank {
         .unwrap();
     }
 
+    /// Somebody who may do all that a stop takes, but run no command in a pod.
+    async fn without_exec(&self) -> PathBuf {
+        let (group, name) = ("rbac.authorization.k8s.io", "stopper");
+        let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+        let rules = json!([
+            rule("", &["pods", "configmaps"], &["get", "list", "create", "update"]),
+            rule("apps", &["deployments", "replicasets"], &["get", "list", "patch"]),
+        ]);
+        let role = json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules});
+        let binding = json!({
+            "apiVersion": format!("{group}/v1"),
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": name}],
+        });
+        self.client.create(&role, "test").await.unwrap();
+        self.client.create(&binding, "test").await.unwrap();
+        self.plane.user_kubeconfig(name, None).unwrap()
+    }
+
+    async fn leases(&self) -> Option<String> {
+        let found =
+            self.client.get(Gvk::CONFIG_MAP, Some(NAMESPACE), "dnsmasq-leases-configmap").await.unwrap()?;
+        Some(found["data"]["dnsmasq.leases"].as_str().unwrap_or_default().to_owned())
+    }
+
     async fn replicas(&self, name: &str) -> (Value, Value) {
         let found = self.client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), name).await.unwrap().unwrap();
         let noted = found["metadata"]["annotations"]["pivot.metal3.io/ironic-replicas"].clone();
@@ -107,7 +155,10 @@ async fn ironic_is_scaled_away_and_back() {
     pods_or_skip!();
     let scripts = tempfile::tempdir().unwrap();
     let kubectl = assets.program(Program::Kubectl).unwrap();
-    let runs = script(&scripts, "runs", "trap 'exit 0' TERM\nwhile true; do sleep 0.1; done\n");
+    let has = format!("case $HOSTNAME in capm3-*) lease='{CAPM3}';; *) lease='{IRSO}';; esac\n");
+    let put = "printf '%s' \"$lease\" > /var/lib/dnsmasq/dnsmasq.leases\n";
+    let waits = "trap 'exit 0' TERM\nwhile true; do sleep 0.1; done\n";
+    let runs = script(&scripts, "runs", &[&has, put, waits].concat());
     let scale = format!(
         "trap 'exit 0' TERM\nwhile true; do\n  {} scale deployment ironic-service -n {NAMESPACE} --replicas=1 >/dev/null 2>&1\n  \
          sleep 0.1\ndone\n",
@@ -163,16 +214,23 @@ async fn ironic_is_scaled_away_and_back() {
         status.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, [OPERATOR, "capm3-ironic", "ironic-service"]);
 
-    // Leases die with a pod.
-    let unsaved = bank.run(&["ironic", "stop"]).exits(1).is("ironic-leases-unsaved");
+    // Leases die with a pod, and who may not read them there stops nothing.
+    let stopper = bank.without_exec().await;
+    let unsaved = bank.run_as(&stopper, &["ironic", "stop"]).exits(1).is("ironic-leases-unsaved");
+    assert!(unsaved.stderr.contains("`create` and `get` of pods/exec"), "{unsaved:#?}");
     assert!(unsaved.stderr.contains("kubectl exec"), "{unsaved:#?}");
     assert_eq!(bank.replicas(OPERATOR).await, (1.into(), Value::Null), "nothing was stopped");
-    let leases = bank.home.path().join("leases");
-    fs::write(&leases, "0 52:54:00:00:00:01 172.22.0.10 * *\n").unwrap();
-    bank.run(&["leases", "import", "leases", "-n", NAMESPACE]).exits(0);
+    assert_eq!(bank.leases().await, None);
 
+    // Both pods have one; a third was carried here before.
+    let shown = bank.run(&["leases", "export", "--pods"]).exits(0).stdout;
+    assert_eq!(sorted(&shown), [CAPM3, IRSO].concat());
+    fs::write(bank.home.path().join("leases"), CARRIED).unwrap();
+    bank.run(&["leases", "import", "leases", "-n", NAMESPACE]).exits(0);
     let stopped = bank.run(&["ironic", "stop"]).exits(0);
     assert!(stopped.stderr.contains(&format!("every pod gone: {NAMESPACE}/{OPERATOR}")), "{stopped:#?}");
+    assert!(stopped.stderr.contains("3 leases in ConfigMap"), "{stopped:#?}");
+    assert_eq!(sorted(&bank.leases().await.unwrap()), [CAPM3, IRSO, CARRIED].concat());
     for name in [OPERATOR, "capm3-ironic", "ironic-service"] {
         assert_eq!(bank.replicas(name).await, (0.into(), "1".into()), "{name}");
     }

@@ -10,6 +10,7 @@ mod imports;
 mod ironic;
 mod leases;
 mod operators;
+mod pod_leases;
 mod refused;
 mod scene;
 mod settled;
