@@ -11,9 +11,10 @@ use pivot_core::ironic::{
 use pivot_core::lease::{CONFIG_MAP, LeaseFile, merge};
 use pivot_core::object::ObjectKey;
 
-use super::cluster::{ClusterIronic, ClusterIronicError, lease_namespaces};
+use super::cluster::{ClusterIronic, ClusterIronicError};
 use super::containers::{Found, find, stop};
 use super::error::IronicError;
+use super::resource::lease_namespaces;
 use super::start::{Order, start};
 use crate::cluster::{Cluster, Failure};
 use crate::host::{DEFAULT_TIMEOUT, Host, HostError, NetworkError, Ssh};

@@ -7,6 +7,7 @@ mod evidence;
 mod handover;
 mod inherit;
 mod provisioning;
+mod resource;
 mod seed;
 mod start;
 
@@ -16,5 +17,6 @@ pub use error::IronicError;
 pub use handover::{HandOverError, Station, host_of};
 pub use inherit::{InheritError, inherited};
 pub use provisioning::{Owner, Served, who_answers};
+pub use resource::ResourceError;
 pub use seed::{Seeded, seed};
 pub use start::{ApiAnswer, Order, Started, start};
