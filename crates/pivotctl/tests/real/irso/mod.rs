@@ -46,7 +46,16 @@ async fn an_ironic_resource_goes_along_and_back() {
     assert_eq!(west.deployment(IRONIC, SERVICE).await, None);
     site.runs_in(east, west, &prepared()).await;
 
-    let moved = site.run(&MOVE, east, west).exits(0);
+    // It is waited for, as long as is allowed.
+    site.hold(true);
+    let waits = site.run(&[&MOVE[..], &["--wait=15s"]].concat(), east, west).exits(4);
+    assert!(
+        waits.stderr.contains(&format!("of Deployment {IRONIC}/{SERVICE} 0 of 1 pods are ready")),
+        "{waits:#?}"
+    );
+    west.has_the_lease().await;
+    site.hold(false);
+    let moved = site.run(&["resume"], east, west).exits(0);
     assert!(moved.stderr.contains("Ironic of the target:"), "{moved:#?}");
     site.runs_in(west, east, &stopped()).await;
     site.run(&MOVE, west, east).exits(0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub(crate) const STANDIN: &str = "irso::standin_irso";
 pub(super) const IRONIC: &str = "baremetal-operator-system";
 /// The Deployment that is made for it.
 pub(super) const SERVICE: &str = "ironic-service";
-pub(super) const LEASES: &str = "dnsmasq-leases-configmap";
-pub(super) const LEASE: &str = "4102444800 52:54:00:00:00:01 172.22.0.10 node-0 *";
+const LEASES: &str = "dnsmasq-leases-configmap";
+const LEASE: &str = "4102444800 52:54:00:00:00:01 172.22.0.10 node-0 *";
 const DEADLINE: Duration = Duration::from_secs(180);
 /// The API server and its pods are enough: no Secret is needed.
 const GENERATE: [&str; 8] = [
@@ -41,6 +41,8 @@ const GENERATE: [&str; 8] = [
     "--no-auth",
     "--no-tls",
 ];
+/// The file that holds pods of Ironic up before their containers begin.
+const HOLD: &str = "hold";
 /// Mount points that the image has and this machine has not: here they stand in a folder that it has.
 const PLACES: [(&str, &str); 3] = [
     ("/data/dnsmasq", "/mnt/dnsmasq"),
@@ -66,17 +68,18 @@ pub(super) struct Site {
 }
 
 /// Stands for every program of Ironic's pods. It runs a script that it is given, writes down when it begins and when it ends, in one file for both
-/// clusters, and tells which leases dnsmasq would find.
-fn program(folder: &Path, bank: &str) -> std::path::PathBuf {
-    let (path, journal) = (folder.join(bank), folder.join("journal"));
+/// clusters, and tells which leases dnsmasq would find. None begins while it is held up.
+fn program(folder: &Path, bank: &str) -> PathBuf {
+    let (path, journal, hold) = (folder.join(bank), folder.join("journal"), folder.join(HOLD));
     let text = format!(
         "#!/bin/sh\n\
          [ \"$1\" = -c ] && exec /bin/sh \"$@\"\n\
-         [ \"$1\" = ramdisk-downloader ] && exit 0\n\
+         if [ \"$1\" = ramdisk-downloader ]; then while [ -e {hold} ]; do sleep 0.1; done; exit 0; fi\n\
          trap 'echo \"end {bank} $$ $1\" >> {journal}; exit 0' TERM\n\
          echo \"begin {bank} $$ $1\" >> {journal}\n\
          [ \"$1\" = dnsmasq ] && sed 's/^/lease: /' /mnt/dnsmasq/dnsmasq.leases\n\
          while true; do sleep 0.1; done\n",
+        hold = hold.display(),
         journal = journal.display()
     );
     fs::write(&path, text).unwrap();
@@ -113,9 +116,13 @@ impl Bank {
             .unwrap();
     }
 
+    async fn resource(&self) -> Value {
+        self.client.get(Gvk::IRONIC, Some(IRONIC), "ironic").await.unwrap().unwrap_or_default()
+    }
+
     async fn await_ready(&self) {
         wait_until(&format!("Ironic in the {}", self.name), DEADLINE, async || {
-            let found = self.client.get(Gvk::IRONIC, Some(IRONIC), "ironic").await?.unwrap_or_default();
+            let found = self.resource().await;
             Ok(if condition_is_true(&found, "Ready") {
                 Progress::Done(())
             } else {
@@ -162,9 +169,10 @@ impl Bank {
         .unwrap()
     }
 
-    async fn leases(&self) -> Value {
+    /// Asserts that the lease lies where its dnsmasq begins with it.
+    pub(super) async fn has_the_lease(&self) {
         let map = self.client.get(Gvk::CONFIG_MAP, Some(IRONIC), LEASES).await.unwrap();
-        map.unwrap_or_default()["data"]["dnsmasq.leases"].clone()
+        assert_eq!(map.unwrap_or_default()["data"]["dnsmasq.leases"], format!("{LEASE}\n"), "{}", self.name);
     }
 }
 
@@ -227,16 +235,22 @@ impl Site {
         output(self.between(args, from, to))
     }
 
+    /// Keeps pods of Ironic from beginning, or lets them.
+    pub(super) fn hold(&self, holds: bool) {
+        let path = self.home.path().join(HOLD);
+        if holds { fs::write(path, "") } else { fs::remove_file(path) }.unwrap();
+    }
+
     /// Asserts that Ironic runs in one cluster, with the lease, and that the other's stands still as it was left.
     pub(super) async fn runs_in(&self, there: &Bank, not: &Bank, left: &[(Value, Value); 2]) {
-        there.await_ready().await;
+        assert!(condition_is_true(&there.resource().await, "Ready"), "{}", there.name);
+        assert_eq!(there.leases_found().await, LEASE, "{}", there.name);
+        assert_eq!(self.never_both(), there.name);
         let runs = || (json!(1), Value::Null);
         assert_eq!(there.replicas().await, [runs(), runs()], "{}", there.name);
-        assert_eq!(there.leases_found().await, LEASE, "{}", there.name);
-        assert_eq!(there.leases().await, json!(format!("{LEASE}\n")), "{}", there.name);
+        there.has_the_lease().await;
         assert_eq!(&not.replicas().await, left, "{}", not.name);
         assert_eq!(not.pods(), [""; 0], "{}", not.name);
-        assert_eq!(self.never_both(), there.name);
     }
 
     /// Asserts that at no time processes of Ironic were in both clusters; says where they are.
