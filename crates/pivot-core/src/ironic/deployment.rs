@@ -84,12 +84,14 @@ impl IronicDeployment {
             return None;
         };
         let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
+        // What the status says of an earlier generation may be of pods that were stopped since.
+        let is_seen = number("/status/observedGeneration").unwrap_or(0) >= deployment.generation();
         Some(Self {
             key: deployment.key(),
             uid: deployment.uid(),
             resource_version: deployment.resource_version().to_owned(),
             replicas: number("/spec/replicas").unwrap_or(1),
-            ready: number("/status/readyReplicas").unwrap_or(0),
+            ready: number("/status/readyReplicas").filter(|_| is_seen).unwrap_or(0),
             stopped: deployment.annotation(STOPPED).and_then(|text| text.parse().ok()),
             part,
             rescaler: Rescaler::of(deployment),
@@ -155,14 +157,22 @@ pub fn ironic_deployments(deployments: &[Manifest], resources: &[IronicResource]
 }
 
 /// Those of a cluster's Deployments that are to run: what ran before it was stopped, and what its operator has made since. Where nothing is
-/// known of that, or nothing of it is there any more, all were put there for this, also those that nobody stopped.
+/// known of that, or nothing of it is there any more, all were put there for this, also those that nobody stopped. Of an operator's resources
+/// those are left that ran: another one may never have.
 pub fn deployments_to_start(found: Vec<IronicDeployment>, before: &[ObjectKey]) -> Vec<IronicDeployment> {
     let was_there = |one: &IronicDeployment| before.contains(&one.key);
     let is_operator = |one: &&IronicDeployment| one.part == IronicPart::Operator;
     let has_operator = found.iter().filter(is_operator).any(was_there);
     let is_known = |one: &IronicDeployment| was_there(one) || (has_operator && one.is_kept());
     if found.iter().any(is_known) {
-        return found.into_iter().filter(|one| is_known(one)).collect();
+        let ran = |kept: &IronicResource| before.contains(&kept.deployment());
+        let known = found.into_iter().filter(is_known);
+        return known
+            .map(|mut one| {
+                one.keeps.retain(ran);
+                one
+            })
+            .collect();
     }
     let prepared = |one: IronicDeployment| {
         let stopped = one.stopped.or((!one.runs()).then_some(1));

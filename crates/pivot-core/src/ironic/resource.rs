@@ -92,7 +92,7 @@ pub fn ironic_names(found: &[IronicDeployment]) -> Vec<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::deployment::ironic_deployments;
+    use super::super::deployment::{deployments_to_start, ironic_deployments};
     use super::*;
 
     const OPERATOR: &str = "ironic-standalone-operator-controller-manager";
@@ -163,6 +163,28 @@ mod tests {
             lacks(&[service(1, 1)], &told("False")),
             "its condition Ready is not true: InProgress, pods"
         );
+    }
+
+    #[test]
+    fn what_never_ran_is_not_waited_for() {
+        let other = Manifest::new(json!({"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic",
+            "metadata": {"name": "broken", "namespace": "metal3"}}));
+        let resources = [with_dhcp(), IronicResource::read(&other)];
+        let found = ironic_deployments(&[operator(0), service(0, 0)], &resources);
+        let before: Vec<ObjectKey> = found.iter().map(|one| one.key.clone()).collect();
+        assert_eq!(deployments_to_start(found.clone(), &before)[0].keeps, [with_dhcp()]);
+        assert_eq!(deployments_to_start(found, &[])[0].keeps, resources, "all were put there for this");
+    }
+
+    #[test]
+    fn pods_that_were_stopped_since_are_not_ready() {
+        let seen = |observed: i64| {
+            let mut deployment = service(1, 1).into_value();
+            deployment["metadata"]["generation"] = json!(3);
+            deployment["status"]["observedGeneration"] = json!(observed);
+            ironic_deployments(&[Manifest::new(deployment)], &[])[0].ready
+        };
+        assert_eq!([seen(2), seen(3)], [0, 1]);
     }
 
     #[test]

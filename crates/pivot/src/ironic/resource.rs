@@ -117,9 +117,14 @@ impl ClusterIronic<'_> {
         })
     }
 
-    /// Waits until what an operator makes for its resources is there and runs, and returns the names of it.
+    /// Waits until what an operator makes for these of its resources is there and runs, and returns the names of it.
     pub(super) async fn made(&self, operator: &IronicDeployment) -> Result<Vec<String>, ClusterIronicError> {
+        if operator.keeps.is_empty() {
+            return Ok(Vec::new());
+        }
         let deadline = Instant::now() + self.wait;
+        let is_asked =
+            |resource: &&IronicResource| operator.keeps.iter().any(|kept| kept.key == resource.key);
         loop {
             let found = self.find().await?;
             let Some(now) = found.iter().find(|now| now.uid == operator.uid) else {
@@ -127,8 +132,9 @@ impl ClusterIronic<'_> {
                 return Err(ResourceError::OperatorGone { cluster, operator }.into());
             };
             let lacks = |resource: &IronicResource| Some((resource.key.path(), resource.lacks(&found)?));
-            let Some((resource, lacks)) = now.keeps.iter().find_map(lacks) else {
-                return Ok(now.keeps.iter().map(|resource| resource.deployment().path()).collect());
+            let Some((resource, lacks)) = now.keeps.iter().filter(is_asked).find_map(lacks) else {
+                let asked = now.keeps.iter().filter(is_asked);
+                return Ok(asked.map(|resource| resource.deployment().path()).collect());
             };
             if Instant::now() >= deadline {
                 let (cluster, waited) = (self.cluster.name().to_owned(), self.wait);
