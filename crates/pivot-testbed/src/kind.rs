@@ -102,6 +102,9 @@ kinds! {
     /// Metal3 IPAM.
     IP_ADDRESS = "ipam.metal3.io" "v1alpha1" "IPAddress";
 
+    /// Ironic Standalone Operator.
+    IRONIC = "ironic.metal3.io" "v1alpha1" "Ironic";
+
     /// Baremetal operator.
     BARE_METAL_HOST = "metal3.io" "v1alpha1" "BareMetalHost";
     /// Baremetal operator.

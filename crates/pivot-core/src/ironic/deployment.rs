@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::resource::IronicResource;
 use crate::fence::Rescaler;
 use crate::lease::CONFIG_MAP;
 use crate::object::{Manifest, ObjectKey, Uid};
@@ -37,6 +38,8 @@ pub struct IronicDeployment {
     pub part: IronicPart,
     /// Who else sets its replicas.
     pub rescaler: Option<Rescaler>,
+    /// An operator's: the `Ironic` resources that it acts on when it runs.
+    pub keeps: Vec<IronicResource>,
 }
 
 /// What a Deployment is to Ironic.
@@ -81,15 +84,18 @@ impl IronicDeployment {
             return None;
         };
         let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
+        // What the status says of an earlier generation may be of pods that were stopped since.
+        let is_seen = number("/status/observedGeneration").unwrap_or(0) >= deployment.generation();
         Some(Self {
             key: deployment.key(),
             uid: deployment.uid(),
             resource_version: deployment.resource_version().to_owned(),
             replicas: number("/spec/replicas").unwrap_or(1),
-            ready: number("/status/readyReplicas").unwrap_or(0),
+            ready: number("/status/readyReplicas").filter(|_| is_seen).unwrap_or(0),
             stopped: deployment.annotation(STOPPED).and_then(|text| text.parse().ok()),
             part,
             rescaler: Rescaler::of(deployment),
+            keeps: Vec::new(),
         })
     }
 
@@ -98,10 +104,21 @@ impl IronicDeployment {
         self.replicas > 0
     }
 
+    /// An operator's resources for which nothing of what was found is made.
+    pub fn awaited(&self, found: &[Self]) -> impl Iterator<Item = &IronicResource> {
+        self.keeps.iter().filter(|resource| !found.iter().any(|one| resource.owns(one)))
+    }
+
+    /// True where an operator keeps it for a resource.
+    fn is_kept(&self) -> bool {
+        matches!(self.part, IronicPart::Ironic { resource: Some(_), .. })
+    }
+
     /// Who would start it again; the operator that is stopped first does not count.
     pub fn kept_by(&self) -> Option<&Rescaler> {
-        let is_own = matches!(self.part, IronicPart::Ironic { resource: Some(_), .. });
-        self.rescaler.as_ref().filter(|rescaler| !(is_own && matches!(rescaler, Rescaler::Operator { .. })))
+        self.rescaler
+            .as_ref()
+            .filter(|rescaler| !(self.is_kept() && matches!(rescaler, Rescaler::Operator { .. })))
     }
 
     /// The patch that stops it, guarded by its revision; `None` where it is stopped. What it had is written down with it.
@@ -126,24 +143,36 @@ impl IronicDeployment {
 }
 
 /// The Deployments of Ironic among those of a cluster, in the order in which they are stopped: an operator first, which would bring
-/// the others back. It counts only where there is something that it keeps.
-pub fn ironic_deployments(deployments: &[Manifest]) -> Vec<IronicDeployment> {
+/// the others back. It counts only where there is something that it keeps, or that it would make something for.
+pub fn ironic_deployments(deployments: &[Manifest], resources: &[IronicResource]) -> Vec<IronicDeployment> {
     let mut found: Vec<IronicDeployment> = deployments.iter().filter_map(IronicDeployment::read).collect();
-    let is_kept =
-        |found: &IronicDeployment| matches!(&found.part, IronicPart::Ironic { resource: Some(_), .. });
-    if !found.iter().any(is_kept) {
+    if resources.is_empty() && !found.iter().any(IronicDeployment::is_kept) {
         found.retain(|found| found.part != IronicPart::Operator);
+    }
+    for operator in found.iter_mut().filter(|found| found.part == IronicPart::Operator) {
+        operator.keeps = resources.to_vec();
     }
     found.sort_by_key(|found| (found.part != IronicPart::Operator, found.key.clone()));
     found
 }
 
-/// Those of a cluster's Deployments that are to run: what ran before it was stopped. Where nothing is known of that, or nothing of it is
-/// there any more, all were put there for this, also those that nobody stopped.
+/// Those of a cluster's Deployments that are to run: what ran before it was stopped, and what its operator has made since. Where nothing is
+/// known of that, or nothing of it is there any more, all were put there for this, also those that nobody stopped. Of an operator's resources
+/// those are left that ran: another one may never have.
 pub fn deployments_to_start(found: Vec<IronicDeployment>, before: &[ObjectKey]) -> Vec<IronicDeployment> {
-    let is_known = |one: &IronicDeployment| before.contains(&one.key);
+    let was_there = |one: &IronicDeployment| before.contains(&one.key);
+    let is_operator = |one: &&IronicDeployment| one.part == IronicPart::Operator;
+    let has_operator = found.iter().filter(is_operator).any(was_there);
+    let is_known = |one: &IronicDeployment| was_there(one) || (has_operator && one.is_kept());
     if found.iter().any(is_known) {
-        return found.into_iter().filter(|one| is_known(one)).collect();
+        let ran = |kept: &IronicResource| before.contains(&kept.deployment());
+        let known = found.into_iter().filter(is_known);
+        return known
+            .map(|mut one| {
+                one.keeps.retain(ran);
+                one
+            })
+            .collect();
     }
     let prepared = |one: IronicDeployment| {
         let stopped = one.stopped.or((!one.runs()).then_some(1));
@@ -201,7 +230,7 @@ mod tests {
         let names = |found: &[IronicDeployment]| -> Vec<String> {
             found.iter().map(|found| found.key.name.clone()).collect()
         };
-        let found = ironic_deployments(&all);
+        let found = ironic_deployments(&all, &[]);
         assert_eq!(
             names(&found),
             [operator, "baremetal-operator-ironic", "ironic-service", "metal3-baremetal-operator"]
@@ -212,7 +241,7 @@ mod tests {
         );
         assert_eq!(found[2].kept_by(), None, "its operator is stopped before it");
         assert_eq!(
-            names(&ironic_deployments(&all[1..])).len(),
+            names(&ironic_deployments(&all[1..], &[])).len(),
             2,
             "an operator that keeps nothing is left alone"
         );
@@ -220,10 +249,9 @@ mod tests {
 
     #[test]
     fn only_what_ran_runs_again() {
-        let all = ironic_deployments(&[
-            deployment("idle", &["ironic"], &Value::Null),
-            deployment("ours", &["ironic"], &Value::Null),
-        ]);
+        let all =
+            [deployment("idle", &["ironic"], &Value::Null), deployment("ours", &["ironic"], &Value::Null)];
+        let all = ironic_deployments(&all, &[]);
         let still: Vec<_> = all.into_iter().map(|one| IronicDeployment { replicas: 0, ..one }).collect();
         let names = |before: &[ObjectKey]| -> Vec<(String, Option<i64>)> {
             let started = deployments_to_start(still.clone(), before);
@@ -241,8 +269,23 @@ mod tests {
     }
 
     #[test]
+    fn what_an_operator_made_since_runs_with_it() {
+        let operator = "ironic-standalone-operator-controller-manager";
+        let all = [
+            deployment("idle", &["ironic"], &Value::Null),
+            deployment("ironic-service", &["ironic"], &by_operator()),
+            deployment(operator, &["manager"], &Value::Null),
+        ];
+        let all = ironic_deployments(&all, &[]);
+        let before = [all[0].key.clone()];
+        let started = deployments_to_start(all, &before);
+        let names: Vec<&str> = started.iter().map(|one| one.key.name.as_str()).collect();
+        assert_eq!(names, [operator, "ironic-service"]);
+    }
+
+    #[test]
     fn a_stop_notes_what_it_had_and_a_start_gives_it_back() {
-        let running = &ironic_deployments(&[deployment("metal3-ironic", &["ironic"], &Value::Null)])[0];
+        let running = &ironic_deployments(&[deployment("metal3-ironic", &["ironic"], &Value::Null)], &[])[0];
         let stop = running.stop().unwrap();
         assert_eq!(stop["metadata"]["annotations"][STOPPED], "1");
         assert_eq!(

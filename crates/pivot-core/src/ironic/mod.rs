@@ -5,6 +5,7 @@ mod deployment;
 mod handover;
 pub mod manifest;
 mod ports;
+mod resource;
 mod role;
 mod saved;
 
@@ -16,5 +17,6 @@ pub use handover::{
     HandOver, IronicDone, IronicJob, IronicPlace, LeasesDamaged, Machine, PACKED_LIMIT, PackedLeases, Stack,
 };
 pub use ports::{Listener, Port, listeners};
+pub use resource::{IronicResource, ironic_names};
 pub use role::{Role, belongs};
 pub use saved::{FORMAT, SavedAddress, SavedContainer, SavedError, SavedIronic};

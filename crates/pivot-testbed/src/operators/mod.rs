@@ -8,6 +8,7 @@
 mod manifest;
 pub mod standin_capm3;
 mod standin_certificates;
+pub mod standin_irso;
 
 use std::time::Duration;
 

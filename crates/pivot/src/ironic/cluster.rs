@@ -13,11 +13,12 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::pod_leases::FoundLeases;
+use super::resource::ResourceError;
 use crate::cluster::{Cluster, Failure, well_known};
 use crate::leases::LeasesError;
 
 /// Between two looks at pods.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// How often a write is tried again that met a newer revision, or of which nobody knows whether it was done.
 const TRIES: u32 = 5;
 
@@ -70,6 +71,9 @@ pub enum ClusterIronicError {
     /// The ConfigMaps with leases.
     #[error(transparent)]
     Leases(#[from] LeasesError),
+    /// An `Ironic` resource.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
     /// Leases that would die with a pod.
     #[error(
         "{cluster}: the leases of Deployment {name} are in no ConfigMap {CONFIG_MAP} of its namespace, and die with its pod; {why}"
@@ -106,6 +110,16 @@ pub enum ClusterIronicError {
         /// What it is scaled to.
         replicas: i64,
     },
+    /// A Deployment that was made while Ironic was stopped.
+    #[error("{cluster}: Deployment {name} was made while Ironic was stopped, and is scaled to {replicas}")]
+    Made {
+        /// How messages call the cluster.
+        cluster: String,
+        /// Namespace and name.
+        name: String,
+        /// What it is scaled to.
+        replicas: i64,
+    },
     /// It was started and is not ready.
     #[error("{cluster}: Deployment {name} was started, and is not ready after {} s", waited.as_secs())]
     NotReady {
@@ -131,12 +145,14 @@ impl ClusterIronicError {
             Self::NoOperator { resource, .. } => Some(format!(
                 "stop the operator that keeps Ironic {resource}, or let it be seen: it starts the Deployment again"
             )),
+            Self::Resource(error) => error.remedy(),
             Self::Unsaved { command, .. } => Some(format!("mend that, or save them first: {command}")),
             Self::Read { .. }
             | Self::Leases(_)
             | Self::Write { .. }
             | Self::Pods { .. }
             | Self::Rescaled { .. }
+            | Self::Made { .. }
             | Self::NotReady { .. } => None,
         }
     }
@@ -158,20 +174,28 @@ pub struct ClusterIronic<'a> {
 }
 
 impl ClusterIronic<'_> {
-    /// The Deployments, in the order in which they are stopped. The operator may be in any namespace.
+    /// The Deployments, in the order in which they are stopped. The operator may be in any namespace, and counts also where it has made no
+    /// Deployment yet. Nothing but resources on which nobody acts is an error.
     pub async fn find(&self) -> Result<Vec<IronicDeployment>, ClusterIronicError> {
+        let resources = self.resources().await?;
         let all = self.cluster.list(kind("apps", "Deployment"), "v1", None).await;
         let all = all.map_err(|error| self.read_error("Deployments", error))?.items;
         let is_asked = |found: &IronicDeployment| {
             found.part == IronicPart::Operator
                 || self.namespace.is_none_or(|wanted| found.key.namespace.as_deref() == Some(wanted))
         };
-        let mut found = ironic_deployments(&all);
+        let mut found = ironic_deployments(&all, &resources);
         found.retain(is_asked);
-        if found.iter().all(|found| found.part == IronicPart::Operator) {
+        if found.iter().all(|found| found.part == IronicPart::Operator && found.keeps.is_empty()) {
             found.clear();
         }
-        Ok(found)
+        match resources.first().filter(|_| found.is_empty()) {
+            Some(resource) => {
+                let (cluster, resource) = self.names(&resource.key);
+                Err(ResourceError::NobodyActs { cluster, resource }.into())
+            }
+            None => Ok(found),
+        }
     }
 
     /// Scales to zero, an operator before what it keeps, and waits until every pod is gone, by its uid.
@@ -189,13 +213,15 @@ impl ClusterIronic<'_> {
         }
         // Who was not seen to keep it might have started it meanwhile.
         let now = self.find().await?;
-        for deployment in found {
-            let again = now.iter().find(|now| now.uid == deployment.uid && now.runs());
-            if let Some(again) = again {
-                let replicas = again.replicas;
-                let (cluster, name) = self.names(&deployment.key);
-                return Err(ClusterIronicError::Rescaled { cluster, name, replicas });
-            }
+        if let Some(runs) = now.iter().find(|now| now.runs()) {
+            let replicas = runs.replicas;
+            let (cluster, name) = self.names(&runs.key);
+            // An operator may have made it just before it was gone.
+            return Err(if found.iter().any(|found| found.uid == runs.uid) {
+                ClusterIronicError::Rescaled { cluster, name, replicas }
+            } else {
+                ClusterIronicError::Made { cluster, name, replicas }
+            });
         }
         Ok(found.iter().map(|deployment| deployment.key.path()).collect())
     }
@@ -210,8 +236,11 @@ impl ClusterIronic<'_> {
         kept.chain(leases.into_iter().flat_map(|leases| leases.lost(self.cluster))).collect()
     }
 
-    /// Who would start it again.
+    /// Who would start it again, or what it makes that cannot be stopped here.
     fn kept(&self, deployment: &IronicDeployment, found: &[IronicDeployment]) -> Option<ClusterIronicError> {
+        if let Err(refusal) = self.may_act(deployment) {
+            return Some(refusal);
+        }
         if !deployment.runs() {
             return None;
         }
@@ -226,17 +255,24 @@ impl ClusterIronic<'_> {
         (!has_operator).then_some(ClusterIronicError::NoOperator { cluster, name, resource })
     }
 
-    /// Starts what was stopped, in the other order, and waits until it is ready.
+    /// Starts what was stopped, in the other order, and waits until it is ready, with what an operator makes then. What runs already is
+    /// waited for as well: a start that was killed may have begun it.
     pub async fn start(&self, found: &[IronicDeployment]) -> Result<Vec<String>, ClusterIronicError> {
-        let stopped: Vec<&IronicDeployment> =
-            found.iter().rev().filter(|found| found.stopped.is_some()).collect();
-        for deployment in &stopped {
+        let started: Vec<&IronicDeployment> =
+            found.iter().rev().filter(|found| found.stopped.is_some() || found.runs()).collect();
+        for deployment in &started {
             self.scale(deployment, IronicDeployment::start).await?;
         }
-        for deployment in &stopped {
+        let mut names = Vec::new();
+        for deployment in &started {
             self.is_ready(deployment).await?;
+            names.push(deployment.key.path());
         }
-        Ok(stopped.iter().map(|deployment| deployment.key.path()).collect())
+        for operator in started.iter().filter(|started| started.part == IronicPart::Operator) {
+            let made = self.made(operator).await?;
+            names.extend(made.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        }
+        Ok(names)
     }
 
     /// Patches by the revision that was seen; where somebody wrote meanwhile, by the new one.
@@ -261,7 +297,8 @@ impl ClusterIronic<'_> {
             }
             sleep(LOOK).await;
             match self.find().await?.into_iter().find(|now| now.uid == deployment.uid) {
-                Some(now) => seen = now,
+                // One that is to be started without a note of its own has none now either.
+                Some(now) => seen = IronicDeployment { stopped: now.stopped.or(seen.stopped), ..now },
                 None => return Ok(()),
             }
         }
@@ -311,7 +348,7 @@ impl ClusterIronic<'_> {
         Ok(pods_of(&deployment.uid, &seen).map(|pod| pod.key.clone()).collect())
     }
 
-    fn read_error(&self, what: &'static str, error: Failure) -> ClusterIronicError {
+    pub(super) fn read_error(&self, what: &'static str, error: Failure) -> ClusterIronicError {
         ClusterIronicError::Read { cluster: self.cluster.name().to_owned(), what, error }
     }
 

@@ -8,6 +8,7 @@ mod handover;
 mod inherit;
 mod pod_leases;
 mod provisioning;
+mod resource;
 mod seed;
 mod start;
 
@@ -18,5 +19,6 @@ pub use handover::{HandOverError, Station, host_of};
 pub use inherit::{InheritError, inherited};
 pub use pod_leases::{FoundLeases, PodLeasesError, SavedLeases, UnreadPod};
 pub use provisioning::{Owner, Served, who_answers};
+pub use resource::ResourceError;
 pub use seed::{Seeded, seed};
 pub use start::{ApiAnswer, Order, Started, start};

@@ -1,6 +1,5 @@
 //! DHCP leases of Ironic's Deployments: those in the pods, which die with them, and those in the ConfigMaps beside them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pivot_core::ironic::{IronicDeployment, IronicPart, lease_command};
@@ -11,6 +10,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::cluster::{ClusterIronic, ClusterIronicError};
+use super::resource::lease_namespaces;
 use crate::cluster::{Cluster, ExecError, well_known};
 use crate::host::{ABSENT, FIRST_FILE, FoundFile, LEASE_FILES};
 use crate::leases::{Place, Stored};
@@ -148,12 +148,6 @@ fn dhcp(found: &IronicDeployment) -> Option<&str> {
         IronicPart::Ironic { dhcp, .. } => dhcp.as_deref(),
         IronicPart::Operator => None,
     }
-}
-
-/// Namespaces of the Deployments that serve DHCP.
-pub(super) fn lease_namespaces(found: &[IronicDeployment]) -> BTreeSet<String> {
-    let serving = found.iter().filter(|found| dhcp(found).is_some());
-    serving.filter_map(|found| found.key.namespace.clone()).collect()
 }
 
 impl ClusterIronic<'_> {

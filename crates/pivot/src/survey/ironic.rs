@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use pivot_core::dhcp::Family;
-use pivot_core::ironic::{IronicDeployment, IronicPart, IronicPlace, Machine};
+use pivot_core::ironic::{IronicDeployment, IronicPart, IronicPlace, Machine, ironic_names};
 use pivot_core::lease::LeaseFile;
 use pivot_core::machine::Side;
 use pivot_core::network::{Interface, Net};
@@ -14,7 +14,9 @@ use super::Options;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Discovery;
 use crate::host::{Host, HostError};
-use crate::ironic::{ClusterIronic, Found, IronicError, UnreadPod, find, host_of};
+use crate::ironic::{
+    ClusterIronic, ClusterIronicError, Found, IronicError, ResourceError, UnreadPod, find, host_of,
+};
 
 /// What the user says of Ironic.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +82,13 @@ async fn sight(side: Side, cluster: &Cluster, wish: &Wish, endpoint: Option<IpAd
         Wish::At(IronicPlace::Machine(machine)) => on_machine(machine, endpoint, true, side).await,
         Wish::Find(machine) => match (in_cluster(cluster, None).await, machine) {
             (IronicSight::Nothing { .. }, Some(machine)) => on_machine(machine, endpoint, false, side).await,
+            // A resource that nobody acts on may be what is left of another try.
+            (IronicSight::Stack(stack), Some(machine)) if stack.deployments.is_empty() && !stack.runs => {
+                match on_machine(machine, endpoint, false, side).await {
+                    IronicSight::Nothing { .. } => IronicSight::Stack(stack),
+                    seen => seen,
+                }
+            }
             (seen, _) => seen,
         },
     }
@@ -90,6 +99,9 @@ async fn in_cluster(cluster: &Cluster, namespace: Option<&str>) -> IronicSight {
     let ironic = ClusterIronic { cluster, namespace, wait: std::time::Duration::ZERO };
     let found = match ironic.find().await {
         Ok(found) => found,
+        Err(ClusterIronicError::Resource(error @ ResourceError::NobodyActs { .. })) => {
+            return nobody_acts(place, &error);
+        }
         Err(error) => return unseen(&place, &error),
     };
     if found.is_empty() {
@@ -104,13 +116,30 @@ async fn in_cluster(cluster: &Cluster, namespace: Option<&str>) -> IronicSight {
     let is_ironic = |found: &&IronicDeployment| found.part != IronicPart::Operator;
     IronicSight::Stack(Box::new(IronicStack {
         place,
-        names: found.iter().map(|found| found.key.path()).collect(),
+        names: ironic_names(&found),
         runs: found.iter().any(IronicDeployment::runs),
         deployments: found.iter().filter(is_ironic).map(|found| found.key.clone()).collect(),
         leases: leases.file().len(),
         aside: leases.aside().to_vec(),
         unread: leases.saved_before().map(UnreadPod::told).collect(),
         obstacles,
+        interface: None,
+        dhcp: None,
+    }))
+}
+
+/// A resource that runs nowhere and that nothing would start.
+fn nobody_acts(place: IronicPlace, error: &ResourceError) -> IronicSight {
+    let remedy = error.remedy().unwrap_or_default();
+    IronicSight::Stack(Box::new(IronicStack {
+        place,
+        names: Vec::new(),
+        runs: false,
+        deployments: std::collections::BTreeSet::new(),
+        leases: 0,
+        aside: Vec::new(),
+        unread: Vec::new(),
+        obstacles: vec![(error.to_string(), remedy)],
         interface: None,
         dhcp: None,
     }))

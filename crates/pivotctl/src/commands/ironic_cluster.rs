@@ -14,7 +14,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::report::amount::Amount;
 use crate::report::data;
-use crate::report::ironic_cluster::{DeploymentReport, text};
+use crate::report::ironic_cluster::{reports, text};
 use crate::ui::last_line;
 use crate::ui::theme::WARNING;
 
@@ -25,7 +25,7 @@ const NO_WAIT: Duration = Duration::ZERO;
 pub(super) async fn status(session: &Session, output: Output) -> Result<Exit, CommandError> {
     let cluster = session.source().await?;
     let found = find(session, &cluster).await?;
-    let reports: Vec<DeploymentReport> = found.iter().map(DeploymentReport::from).collect();
+    let reports = reports(&found);
     if found.is_empty() && output == Output::Text {
         return Err(CommandError::no_ironic_deployment(cluster.name()));
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pivot::ironic::{ClusterIronicError, IronicError, UnreadPod};
+use pivot::ironic::{ClusterIronicError, IronicError, ResourceError, UnreadPod};
 use pivot_core::ironic::SavedError;
 
 use super::host::STATIC_ADDRESS;
@@ -64,14 +64,35 @@ impl From<ClusterIronicError> for CommandError {
             ClusterIronicError::NoOperator { .. } => Self::failed("ironic-operator-missing", message)
                 .hinted("it would start Ironic again: find what runs it, and stop that first"),
             ClusterIronicError::Leases(error) => error.into(),
+            ClusterIronicError::Resource(error) => Self::from(error),
             ClusterIronicError::Unsaved { command, .. } => Self::failed("ironic-leases-unsaved", message)
                 .hinted(format!("mend that, or save them: {command}; --without-leases lets them die")),
             ClusterIronicError::Pods { .. } => Self::failed("ironic-pods", message)
                 .hinted("look at what holds these pods, such as a node that does not answer, then run the command again"),
             ClusterIronicError::Rescaled { .. } => Self::failed("ironic-rescaled", message)
                 .hinted("find out who does that, and stop it first"),
+            ClusterIronicError::Made { .. } => Self::failed("ironic-rescaled", message)
+                .hinted("run the command again: it is stopped as well then"),
             ClusterIronicError::NotReady { .. } => Self::failed("ironic-not-ready", message)
                 .hinted("look at its pods; the command may be run again"),
+        }
+    }
+}
+
+impl From<ResourceError> for CommandError {
+    fn from(error: ResourceError) -> Self {
+        let (message, remedy) = (error.to_string(), error.remedy().unwrap_or_default());
+        match error {
+            ResourceError::NobodyActs { .. } => {
+                Self::failed("ironic-operator-missing", message).hinted(remedy)
+            }
+            ResourceError::HighlyAvailable { .. } => {
+                Self::failed("ironic-highly-available", message).hinted(remedy)
+            }
+            ResourceError::OperatorGone { .. } => Self::failed("ironic-operator-missing", message)
+                .hinted("find out who deleted it, or its Ironic, then run the command again"),
+            ResourceError::NotReady { .. } => Self::failed("ironic-not-ready", message)
+                .hinted("look at its pods and at the log of its operator; the command may be run again"),
         }
     }
 }

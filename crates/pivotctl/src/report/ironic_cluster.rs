@@ -1,17 +1,20 @@
-//! The Deployments of Ironic as a table, or for machines.
+//! The Deployments of Ironic, and resources without one, as a table or for machines.
 
-use pivot_core::ironic::{IronicDeployment, IronicPart};
+use pivot_core::ironic::{IronicDeployment, IronicPart, IronicResource};
 use serde::Serialize;
 
 use super::table::table;
 
-/// One Deployment.
+/// How a resource without a Deployment is called.
+const RESOURCE: &str = "resource";
+
+/// One Deployment, or a resource for which none was made yet.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeploymentReport {
     namespace: String,
     name: String,
-    /// `ironic` or `operator`.
+    /// `ironic`, `operator` or `resource`.
     part: &'static str,
     replicas: i64,
     ready: i64,
@@ -45,10 +48,35 @@ impl From<&IronicDeployment> for DeploymentReport {
     }
 }
 
-/// A line a Deployment.
+impl From<&IronicResource> for DeploymentReport {
+    fn from(resource: &IronicResource) -> Self {
+        Self {
+            namespace: resource.key.namespace.clone().unwrap_or_default(),
+            name: resource.key.name.clone(),
+            part: RESOURCE,
+            replicas: 0,
+            ready: 0,
+            stopped: None,
+            dhcp: None,
+            resource: None,
+        }
+    }
+}
+
+/// What there is, in the order in which it is stopped; behind an operator the resources for which it has made nothing yet.
+pub(crate) fn reports(found: &[IronicDeployment]) -> Vec<DeploymentReport> {
+    let all = found.iter().flat_map(|one| {
+        let awaited = one.awaited(found).map(DeploymentReport::from);
+        [DeploymentReport::from(one)].into_iter().chain(awaited).collect::<Vec<_>>()
+    });
+    all.collect()
+}
+
+/// A line each.
 pub(crate) fn text(reports: &[DeploymentReport]) -> String {
     let row = |report: &DeploymentReport| {
         let state = match (report.replicas, report.stopped) {
+            _ if report.part == RESOURCE => "no Deployment yet",
             (0, Some(_)) => "stopped by us",
             (0, None) => "stopped",
             _ if report.ready >= report.replicas => "running",

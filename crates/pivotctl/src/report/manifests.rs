@@ -41,8 +41,8 @@ pub(crate) fn notes(settings: &Settings) -> Vec<String> {
         ),
         Form::Irso => {
             notes.push(
-                "the Ironic Standalone Operator starts it as soon as it is applied: keep its Deployment at zero replicas (`kubectl scale`) until \
-                 the source's Ironic has stopped"
+                "the Ironic Standalone Operator starts it as soon as it is applied: keep its Deployment at zero replicas (`kubectl scale`); `move` \
+                 scales it up when the source's Ironic has stopped"
                     .to_owned(),
             );
             if settings.leases != Carried::Nothing {

@@ -1,7 +1,6 @@
 //! Ironic as a Deployment, and as what the Ironic Standalone Operator keeps, with pods that are processes.
 //!
-//! The programs in the pods are stand-ins: what counts is that they run, end, and come back. The stand-in for the operator does the one thing that makes it
-//! dangerous here: it scales its Deployment up again.
+//! The programs in the pods are stand-ins: what counts is that they run, end, and come back. So is the operator, which scales what it has made up again.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pivot_testbed::assets::Program;
 use pivot_testbed::client::{PlaneClient, Progress, wait_until};
 use pivot_testbed::crds::condition_is_true;
 use pivot_testbed::kind::Gvk;
 use pivot_testbed::kubelet::{Images, Kubelet};
+use pivot_testbed::operators::standin_irso;
 use pivot_testbed::plane::{Plane, PlaneOptions};
 use pivot_testbed::{assets_or_skip, pods_or_skip};
 use serde_json::{Value, json};
 
+use crate::irso::site::STANDIN;
 use crate::scene::Outcome;
 
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -26,7 +26,9 @@ const NAMESPACE: &str = "baremetal-operator-system";
 const CAPM3: &str = "0 52:54:00:00:00:01 172.22.0.10 * *\n";
 const IRSO: &str = "0 52:54:00:00:00:02 172.22.0.11 * *\n";
 const CARRIED: &str = "0 52:54:00:00:00:03 172.22.0.12 * *\n";
-const OPERATOR: &str = "ironic-standalone-operator-controller-manager";
+const OPERATOR: &str = standin_irso::DEPLOYMENT;
+/// Where a container finds its volume.
+const MOUNT: &str = "/var/lib/dnsmasq";
 
 fn sorted(leases: &str) -> String {
     let mut lines: Vec<&str> = leases.split_inclusive('\n').collect();
@@ -41,18 +43,22 @@ fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn deployment(name: &str, containers: &[(&str, &str)], owner: &Value) -> Value {
+fn namespace_of(name: &str) -> &'static str {
+    if name == OPERATOR { standin_irso::NAMESPACE } else { NAMESPACE }
+}
+
+fn deployment(name: &str, containers: &[(&str, &str)]) -> Value {
     let containers: Vec<Value> = containers
         .iter()
         .map(|(name, image)| {
-            let mounts = json!([{"name": "data", "mountPath": "/var/lib/dnsmasq"}]);
+            let mounts = json!([{"name": "data", "mountPath": MOUNT}]);
             json!({"name": name, "image": image, "command": ["/run"], "volumeMounts": mounts})
         })
         .collect();
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, "namespace": NAMESPACE, "ownerReferences": owner},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": {"app": name}},
@@ -64,22 +70,6 @@ fn deployment(name: &str, containers: &[(&str, &str)], owner: &Value) -> Value {
                     "volumes": [{"name": "data", "emptyDir": {}}],
                 },
             },
-        },
-    })
-}
-
-/// The CRD of the `Ironic` resource, as far as it is needed here.
-fn crd() -> Value {
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "ironics.ironic.metal3.io"},
-        "spec": {
-            "group": "ironic.metal3.io",
-            "names": {"kind": "Ironic", "plural": "ironics", "singular": "ironic", "listKind": "IronicList"},
-            "scope": "Namespaced",
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
         },
     })
 }
@@ -107,7 +97,8 @@ impl Bank {
 
     async fn ready(&self, name: &str) {
         wait_until(&format!("Deployment {name} to be available"), DEADLINE, async || {
-            let found = self.client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), name).await?.unwrap_or_default();
+            let found =
+                self.client.get(Gvk::DEPLOYMENT, Some(namespace_of(name)), name).await?.unwrap_or_default();
             let is_ready = condition_is_true(&found, "Available") && found["status"]["readyReplicas"] == 1;
             Ok(if is_ready { Progress::Done(()) } else { Progress::Pending(found["status"].to_string()) })
         })
@@ -122,6 +113,7 @@ impl Bank {
         let rules = json!([
             rule("", &["pods", "configmaps"], &["get", "list", "create", "update"]),
             rule("apps", &["deployments", "replicasets"], &["get", "list", "patch"]),
+            rule("ironic.metal3.io", &["ironics"], &["list"]),
         ]);
         let role = json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules});
         let binding = json!({
@@ -143,7 +135,7 @@ impl Bank {
     }
 
     async fn replicas(&self, name: &str) -> (Value, Value) {
-        let found = self.client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), name).await.unwrap().unwrap();
+        let found = self.client.get(Gvk::DEPLOYMENT, Some(namespace_of(name)), name).await.unwrap().unwrap();
         let noted = found["metadata"]["annotations"]["pivot.metal3.io/ironic-replicas"].clone();
         (found["spec"]["replicas"].clone(), noted)
     }
@@ -154,59 +146,48 @@ async fn ironic_is_scaled_away_and_back() {
     let assets = assets_or_skip!();
     pods_or_skip!();
     let scripts = tempfile::tempdir().unwrap();
-    let kubectl = assets.program(Program::Kubectl).unwrap();
+    // What the operator makes is told its name, and only its DHCP server has the volume.
+    let begin = "[ \"$1\" = ramdisk-downloader ] && exit 0\n";
     let has = format!("case $HOSTNAME in capm3-*) lease='{CAPM3}';; *) lease='{IRSO}';; esac\n");
-    let put = "printf '%s' \"$lease\" > /var/lib/dnsmasq/dnsmasq.leases\n";
-    let waits = "trap 'exit 0' TERM\nwhile true; do sleep 0.1; done\n";
-    let runs = script(&scripts, "runs", &[&has, put, waits].concat());
-    let scale = format!(
-        "trap 'exit 0' TERM\nwhile true; do\n  {} scale deployment ironic-service -n {NAMESPACE} --replicas=1 >/dev/null 2>&1\n  \
-         sleep 0.1\ndone\n",
-        kubectl.display()
+    let put = format!(
+        "if [ -z \"$1\" ] || [ \"$1\" = dnsmasq ]; then printf '%s' \"$lease\" > {MOUNT}/dnsmasq.leases; fi\n"
     );
-    let keeps = script(&scripts, "keeps", &scale);
-    let images = Images::new().with("test/ironic", runs).with("test/irso", keeps);
+    let waits = "trap 'exit 0' TERM\nwhile true; do sleep 0.1; done\n";
+    let runs = script(&scripts, "runs", &[begin, &has, &put, waits].concat());
+    let images = Images::new().with("test/ironic", runs.clone()).with(standin_irso::IRONIC_IMAGE, runs);
+    let images = standin_irso::with_image(images).unwrap();
     let plane = Plane::start(&assets, "ironic", &PlaneOptions::with_pods()).await.unwrap();
     let client = plane.client().await.unwrap();
     let kubelet = Kubelet::start(&plane, "node", images).await.unwrap();
     let bank = Bank { plane, client, kubelet, home: tempfile::tempdir().unwrap() };
     bank.client.ensure_namespace(NAMESPACE).await.unwrap();
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "standin-operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
-    });
-    bank.client.create(&binding, "test").await.unwrap();
-    bank.client.create(&crd(), "test").await.unwrap();
-    let resource = json!({"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic", "spec": {},
-        "metadata": {"name": "ironic", "namespace": NAMESPACE}});
-    let resource = wait_until("the Ironic resource", DEADLINE, async || {
-        Ok(match bank.client.apply(&resource, "test").await {
-            Ok(made) => Progress::Done(made),
-            Err(error) => Progress::Pending(error.to_string()),
-        })
-    })
-    .await
-    .unwrap();
     bank.run(&["ironic", "status"]).exits(1).is("ironic-missing");
+    standin_irso::install_crd(&bank.client).await.unwrap();
+    bank.run(&["ironic", "status"]).exits(1).is("ironic-missing");
+    let resource = json!({"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic",
+    "metadata": {"name": "ironic", "namespace": NAMESPACE},
+    "spec": {
+        "networking": {"dhcp": {"networkCIDR": "172.22.0.0/24"}},
+        "overrides": {
+            "containers": [{"name": "dnsmasq", "volumeMounts": [{"name": "data", "mountPath": MOUNT}]}],
+            "volumes": [{"name": "data", "emptyDir": {}}],
+        },
+    }});
+    bank.client.create(&resource, "test").await.unwrap();
+    bank.run(&["ironic", "status"]).exits(1).is("ironic-operator-missing");
 
-    let owner = json!([{"apiVersion": "ironic.metal3.io/v1alpha1", "kind": "Ironic", "name": "ironic",
-        "uid": resource["metadata"]["uid"], "controller": true}]);
-    let (ironic, irso) = ("test/ironic:1", "test/irso:1");
-    let stack = [("ironic", ironic), ("httpd", ironic), ("dnsmasq", ironic)];
-    bank.client.create(&deployment("ironic-service", &stack, &owner), "test").await.unwrap();
+    standin_irso::install(&bank.client, STANDIN, 1).await.unwrap();
     bank.ready("ironic-service").await;
-    // Its operator is not there yet, or hidden: somebody will start it again.
+    // Its operator is not there any more, or hidden: somebody will start it again.
+    bank.client.delete(Gvk::DEPLOYMENT, Some(standin_irso::NAMESPACE), OPERATOR).await.unwrap();
     bank.run(&["ironic", "stop", "--without-leases"]).exits(1).is("ironic-operator-missing");
-    let nobody = Value::Array(Vec::new());
-    bank.client.create(&deployment(OPERATOR, &[("manager", irso)], &nobody), "test").await.unwrap();
+    standin_irso::install(&bank.client, STANDIN, 1).await.unwrap();
+    let ironic = "test/ironic:1";
     let old = [("ironic-dnsmasq", ironic), ("ironic", ironic), ("ironic-endpoint-keepalived", ironic)];
-    bank.client.create(&deployment("capm3-ironic", &old, &nobody), "test").await.unwrap();
-    let other = deployment("baremetal-operator-controller-manager", &[("manager", ironic)], &nobody);
+    bank.client.create(&deployment("capm3-ironic", &old), "test").await.unwrap();
+    let other = deployment("baremetal-operator-controller-manager", &[("manager", ironic)]);
     bank.client.create(&other, "test").await.unwrap();
-    for name in [OPERATOR, "capm3-ironic", "baremetal-operator-controller-manager"] {
+    for name in [OPERATOR, "ironic-service", "capm3-ironic", "baremetal-operator-controller-manager"] {
         bank.ready(name).await;
     }
     let status = bank.run(&["ironic", "status", "-o", "json"]).exits(0).json();
@@ -228,7 +209,10 @@ async fn ironic_is_scaled_away_and_back() {
     fs::write(bank.home.path().join("leases"), CARRIED).unwrap();
     bank.run(&["leases", "import", "leases", "-n", NAMESPACE]).exits(0);
     let stopped = bank.run(&["ironic", "stop"]).exits(0);
-    assert!(stopped.stderr.contains(&format!("every pod gone: {NAMESPACE}/{OPERATOR}")), "{stopped:#?}");
+    assert!(
+        stopped.stderr.contains(&format!("every pod gone: {}/{OPERATOR}", standin_irso::NAMESPACE)),
+        "{stopped:#?}"
+    );
     assert!(stopped.stderr.contains("3 leases in ConfigMap"), "{stopped:#?}");
     assert_eq!(sorted(&bank.leases().await.unwrap()), [CAPM3, IRSO, CARRIED].concat());
     for name in [OPERATOR, "capm3-ironic", "ironic-service"] {

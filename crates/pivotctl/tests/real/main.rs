@@ -8,6 +8,7 @@ mod generate;
 mod handover;
 mod imports;
 mod ironic;
+mod irso;
 mod leases;
 mod operators;
 mod pod_leases;

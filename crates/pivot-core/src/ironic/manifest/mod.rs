@@ -109,7 +109,7 @@ mod tests {
         let mut live = object.value().clone();
         live["metadata"]["uid"] = json!("u");
         live["metadata"]["resourceVersion"] = json!("7");
-        let found = ironic_deployments(&[Manifest::new(live)]);
+        let found = ironic_deployments(&[Manifest::new(live)], &[]);
         let [found] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((found.replicas, found.stopped), (0, Some(1)));
         assert_eq!(

@@ -1,0 +1,170 @@
+//! A stand-in for the Ironic Standalone Operator, which cannot be had as a Go module.
+//!
+//! It stands for what a pivot has to do with: for each `Ironic` it makes the Deployment `<name>-service` as its owner, scales it to one again
+//! whenever it stands at another number, puts `spec.overrides` over it, and writes the condition `Ready`. It knows no pause, as the real one knows
+//! none: who wants Ironic down has to stop the operator first. It does not know TLS, credentials, high availability, upgrades or its finalizer, it
+//! elects no leader, and its CRD takes any spec.
+//!
+//! Its program is that of the test that installs it: [`VARIABLE`] in its environment tells the two apart, and the test has a
+//! function of the name that is given to [`install`] in which it calls [`run_if_asked`].
+
+mod deployment;
+
+use std::{env, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+pub use self::deployment::IRONIC_IMAGE;
+use crate::{
+    Error, Result,
+    client::{PlaneClient, Progress, wait_until},
+    crds::condition_is_true,
+    kind::Gvk,
+    kubelet::Images,
+};
+
+/// Set in the environment of the pod.
+pub const VARIABLE: &str = "STANDIN_FOR_IRSO";
+/// Its namespace.
+pub const NAMESPACE: &str = "ironic-standalone-operator-system";
+/// Its Deployment.
+pub const DEPLOYMENT: &str = "ironic-standalone-operator-controller-manager";
+
+const IMAGE: &str = "standin/irso";
+const SERVICE_ACCOUNT: &str = "ironic-standalone-operator-controller-manager";
+const MANAGER: &str = "standin-for-irso";
+/// Between two looks at everything: a change is seen nearly at once, as by a watch.
+const PERIOD: Duration = Duration::from_millis(200);
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The images with that of the stand-in. What stands for [`IRONIC_IMAGE`] the test says.
+pub fn with_image(images: Images) -> Result<Images> {
+    let program = env::current_exe().map_err(Error::file("the program of this process"))?;
+    Ok(images.with(IMAGE, program))
+}
+
+/// Installs the kind `Ironic`, and waits until it is served.
+pub async fn install_crd(client: &PlaneClient) -> Result<()> {
+    client.apply(&crd(), "kubectl").await?;
+    let name = format!("ironics.{}", Gvk::IRONIC.group);
+    wait_until("the kind Ironic", DEADLINE, async || {
+        let crd = client.get(Gvk::CRD, None, &name).await?.unwrap_or_default();
+        let is_served = client.list(Gvk::IRONIC, None).await.is_ok();
+        Ok(if condition_is_true(&crd, "Established") && is_served {
+            Progress::Done(())
+        } else {
+            Progress::Pending(crd["status"].to_string())
+        })
+    })
+    .await
+}
+
+/// Installs it with a number of replicas, and waits until as many run. `test` is the full name of the test function that calls
+/// [`run_if_asked`].
+pub async fn install(client: &PlaneClient, test: &str, replicas: u32) -> Result<()> {
+    install_crd(client).await?;
+    let labels = json!({"standin": "irso"});
+    let objects = [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": "standin-for-irso"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}]}),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": DEPLOYMENT, "namespace": NAMESPACE},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"serviceAccountName": SERVICE_ACCOUNT, "containers": [{
+                "name": "manager",
+                "image": IMAGE,
+                "command": ["/manager"],
+                "args": ["--exact", test, "--nocapture", "--test-threads=1"],
+                "env": [{"name": VARIABLE, "value": "1"}],
+            }]},
+        }}}),
+    ];
+    for object in &objects {
+        client.apply(object, "kubectl").await?;
+    }
+    wait_until("the stand-in for the Ironic Standalone Operator", DEADLINE, async || {
+        let deployment = client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), DEPLOYMENT).await?.unwrap_or_default();
+        let ready = deployment["status"]["readyReplicas"].as_u64().unwrap_or(0);
+        Ok(if ready == u64::from(replicas) {
+            Progress::Done(())
+        } else {
+            Progress::Pending(deployment["status"].to_string())
+        })
+    })
+    .await
+}
+
+fn crd() -> Value {
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"type": "object", "properties": {"spec": any, "status": any}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("ironics.{}", Gvk::IRONIC.group)},
+        "spec": {
+            "group": Gvk::IRONIC.group,
+            "names": {"kind": "Ironic", "plural": "ironics", "singular": "ironic", "listKind": "IronicList"},
+            "scope": "Namespaced",
+            "versions": [{
+                "name": Gvk::IRONIC.version, "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema},
+            }],
+        },
+    })
+}
+
+/// Acts until the process is ended, where the environment says that this is the stand-in's process.
+pub async fn run_if_asked() -> Result<()> {
+    if env::var_os(VARIABLE).is_none() {
+        return Ok(());
+    }
+    let config = Config::incluster_env().map_err(Error::proxy("the cluster of the pod"))?;
+    let client = Client::try_from(config).map_err(Error::proxy("a client of the pod's cluster"))?;
+    let client = PlaneClient::new(client);
+    loop {
+        // What fails now is tried again at the next look, as controllers do.
+        for resource in client.list(Gvk::IRONIC, None).await.unwrap_or_default() {
+            if let Err(error) = reconcile(&client, &resource).await {
+                log(&resource, &error);
+            }
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+/// Brings the Deployment of a resource to what it says, and says how it is.
+async fn reconcile(client: &PlaneClient, resource: &Value) -> Result<()> {
+    if resource["metadata"]["deletionTimestamp"].is_string() {
+        return Ok(());
+    }
+    // What is asked for as it stands changes nothing, not even its revision.
+    let deployment = client.apply(&deployment::of(resource), MANAGER).await?;
+    let is_ready = deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
+        && deployment["status"]["readyReplicas"] == deployment["spec"]["replicas"]
+        && condition_is_true(&deployment, "Available");
+    let (status, reason) = if is_ready { ("True", "DeploymentAvailable") } else { ("False", "InProgress") };
+    let told = resource["status"]["conditions"].as_array().into_iter().flatten();
+    if told.into_iter().any(|told| told["type"] == "Ready" && told["status"] == status) {
+        return Ok(());
+    }
+    let condition = json!({
+        "type": "Ready", "status": status, "reason": reason, "message": "as its Deployment is",
+        "observedGeneration": resource["metadata"]["generation"],
+        "lastTransitionTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    client.put_status(resource, json!({"conditions": [condition]}), MANAGER).await.map(drop)
+}
+
+#[expect(clippy::print_stderr, reason = "the log of a pod")]
+fn log(resource: &Value, error: &Error) {
+    eprintln!("{}: {error}", resource["metadata"]["name"]);
+}
