@@ -255,6 +255,7 @@ mod tests {
             stopped: None,
             part: IronicPart::Ironic { dhcp: Some("dnsmasq".to_owned()), resource: None },
             rescaler: None,
+            keeps: Vec::new(),
         }
     }
 
