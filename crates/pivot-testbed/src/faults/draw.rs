@@ -114,7 +114,9 @@ impl Drawing<'_> {
 
     fn add(&mut self, wanted: bool, part: Part, trouble: Trouble) {
         let answer = if self.seed.below(2) == 0 { Answer::Resume } else { Answer::Rollback };
-        self.cases.push((rank(wanted), Case { fence: self.fence, trouble, part, answer, first_only: false }));
+        // A sample has the borders under both fences, and everything else under the full one.
+        let rank = rank(wanted && self.fence == Fence::Full);
+        self.cases.push((rank, Case { fence: self.fence, trouble, part, answer, first_only: false }));
     }
 
     /// The same in every part of a pivot; `samples` of them are in every sample.

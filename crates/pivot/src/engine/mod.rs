@@ -53,13 +53,17 @@ pub(crate) async fn drive(
         }
         // A process that was stopped for a while must not write before it knows that nobody took its place. A server that does not
         // answer takes no writes either.
-        if !deposed
-            && !seat.is_held()
-            && let Ok(Err(lost)) = timeout(RECLAIM, seat.reclaim()).await
-        {
-            deposed = true;
-            machine.depose(lost.to_string());
-            continue;
+        if !deposed && !seat.is_held() {
+            let reclaimed = tokio::select! {
+                // A renewal that was under way holds what `reclaim` waits for.
+                lost = &mut keep => Err(lost),
+                reclaimed = timeout(RECLAIM, seat.reclaim()) => reclaimed.unwrap_or(Ok(false)),
+            };
+            if let Err(lost) = reclaimed {
+                deposed = true;
+                machine.depose(lost.to_string());
+                continue;
+            }
         }
         for effect in machine.next(concurrency.max(1).saturating_sub(running.len())) {
             running.push(performer.perform(effect));

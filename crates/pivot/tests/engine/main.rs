@@ -13,6 +13,7 @@ mod objects;
 mod outages;
 mod records;
 mod refusals;
+mod replaced;
 mod replies;
 mod scene;
 mod whole;

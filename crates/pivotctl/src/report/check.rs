@@ -210,6 +210,7 @@ mod tests {
         √ Ironic can be stopped, and started again
         √ Ironic goes along only with every host of the source
         √ Every line of the lease file is a lease
+        √ The newest leases can be read
 
         network
         -------
