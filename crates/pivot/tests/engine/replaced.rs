@@ -33,7 +33,7 @@ async fn loses_its_seat_behind_a_write(number: usize, away: Duration) {
     let write = Target::writes().kind("ConfigMap");
     source.inject(Fault::new(write, Action::Latency(away)).nth(number));
     let meanwhile = tokio::spawn(async move {
-        sleep(away - Duration::from_millis(100)).await;
+        sleep(away.saturating_sub(Duration::from_millis(100))).await;
         source.lift(silence);
         assert!(source.remove(&Key::new(Gvk::LEASE, NAMESPACE, LEASE)));
         source.clear_history();
