@@ -6,6 +6,7 @@
 //! conversion is put there when its manager is installed.
 
 mod manifest;
+mod standin;
 pub mod standin_capm3;
 mod standin_certificates;
 pub mod standin_irso;

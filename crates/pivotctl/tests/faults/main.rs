@@ -7,7 +7,7 @@ use pivot_testbed::{
     faults::{self, Invariant, News, Plan},
 };
 
-/// About how many cases run; those at the borders between phases are always among them.
+/// How many cases run at least. Those that are in every sample are more.
 const CASES: usize = 60;
 /// Draws the sample. Another one draws other cases, which must end well too.
 const SEED: u64 = 1;

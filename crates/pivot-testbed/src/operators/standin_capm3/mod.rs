@@ -10,19 +10,12 @@
 
 mod machine;
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
-use kube::{Client, Config};
-use serde_json::{Value, json};
-use tokio::time::sleep;
+use serde_json::json;
 
-use crate::{
-    Error, Result,
-    client::{PlaneClient, Progress, wait_until},
-    crds::condition_is_true,
-    kind::Gvk,
-    kubelet::Images,
-};
+use super::standin::Standin;
+use crate::{Result, client::PlaneClient, crds::condition_is_true, kind::Gvk, kubelet::Images};
 
 /// Set in the environment of the pod.
 pub const VARIABLE: &str = "STANDIN_FOR_CAPM3";
@@ -31,16 +24,23 @@ pub const NAMESPACE: &str = "capm3-system";
 /// Its Deployment.
 pub const DEPLOYMENT: &str = "capm3-controller-manager";
 
-const IMAGE: &str = "standin/capm3";
-const SERVICE_ACCOUNT: &str = "capm3-manager";
 /// Between two looks at everything.
 const PERIOD: Duration = Duration::from_millis(500);
-const DEADLINE: Duration = Duration::from_secs(120);
+
+const STANDIN: Standin = Standin {
+    stands_for: "CAPM3",
+    label: "capm3",
+    variable: VARIABLE,
+    namespace: NAMESPACE,
+    deployment: DEPLOYMENT,
+    service_account: "capm3-manager",
+    binding: "capm3-manager",
+    image: "standin/capm3",
+};
 
 /// The images with that of the stand-in.
 pub fn with_image(images: Images) -> Result<Images> {
-    let program = env::current_exe().map_err(Error::file("the program of this process"))?;
-    Ok(images.with(IMAGE, program))
+    STANDIN.with_image(images)
 }
 
 /// Installs it as `clusterctl` would CAPM3, and waits until it runs. `test` is the full name of the test function that calls
@@ -48,62 +48,11 @@ pub fn with_image(images: Images) -> Result<Images> {
 pub async fn install(client: &PlaneClient, test: &str) -> Result<()> {
     let labels =
         json!({"clusterctl.cluster.x-k8s.io": "", "cluster.x-k8s.io/provider": "infrastructure-metal3"});
-    let pod_labels = json!({"standin": "capm3"});
-    let objects = [
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}),
-        json!({"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE, "labels": labels}}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": "capm3-manager", "labels": labels},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}]}),
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": DEPLOYMENT, "namespace": NAMESPACE, "labels": labels},
-        "spec": {"replicas": 1, "selector": {"matchLabels": pod_labels}, "template": {
-            "metadata": {"labels": pod_labels},
-            "spec": {"serviceAccountName": SERVICE_ACCOUNT, "containers": [{
-                "name": "manager",
-                "image": IMAGE,
-                "command": ["/manager"],
-                "args": ["--exact", test, "--nocapture", "--test-threads=1"],
-                "env": [{"name": VARIABLE, "value": "1"}],
-            }]},
-        }}}),
-    ];
-    for object in &objects {
-        client.apply(object, "clusterctl").await?;
-    }
-    wait_until("the stand-in for CAPM3", DEADLINE, async || {
-        let deployment = client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), DEPLOYMENT).await?.unwrap_or_default();
-        Ok(if condition_is_true(&deployment, "Available") {
-            Progress::Done(())
-        } else {
-            Progress::Pending(deployment["status"].to_string())
-        })
-    })
-    .await
+    let is_ready = |deployment: &_| condition_is_true(deployment, "Available");
+    STANDIN.install(client, ("clusterctl", &labels), (test, 1), is_ready).await
 }
 
 /// Acts until the process is ended, where the environment says that this is the stand-in's process.
 pub async fn run_if_asked() -> Result<()> {
-    if env::var_os(VARIABLE).is_none() {
-        return Ok(());
-    }
-    let config = Config::incluster_env().map_err(Error::proxy("the cluster of the pod"))?;
-    let client = Client::try_from(config).map_err(Error::proxy("a client of the pod's cluster"))?;
-    let client = PlaneClient::new(client);
-    loop {
-        // What fails now is tried again at the next look, as controllers do.
-        for machine in client.list(Gvk::METAL3_MACHINE, None).await.unwrap_or_default() {
-            if let Err(error) = machine::reconcile(&client, &machine).await {
-                log(&machine, &error);
-            }
-        }
-        sleep(PERIOD).await;
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the log of a pod")]
-fn log(machine: &Value, error: &Error) {
-    eprintln!("{}: {error}", machine["metadata"]["name"]);
+    STANDIN.look(Gvk::METAL3_MACHINE, PERIOD, machine::reconcile).await
 }

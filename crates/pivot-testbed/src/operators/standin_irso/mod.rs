@@ -10,16 +10,15 @@
 
 mod deployment;
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{Client, Config};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 pub use self::deployment::IRONIC_IMAGE;
+use super::standin::Standin;
 use crate::{
-    Error, Result,
+    Result,
     client::{PlaneClient, Progress, wait_until},
     crds::condition_is_true,
     kind::Gvk,
@@ -33,17 +32,25 @@ pub const NAMESPACE: &str = "ironic-standalone-operator-system";
 /// Its Deployment.
 pub const DEPLOYMENT: &str = "ironic-standalone-operator-controller-manager";
 
-const IMAGE: &str = "standin/irso";
-const SERVICE_ACCOUNT: &str = "ironic-standalone-operator-controller-manager";
 const MANAGER: &str = "standin-for-irso";
 /// Between two looks at everything: a change is seen nearly at once, as by a watch.
 const PERIOD: Duration = Duration::from_millis(200);
 const DEADLINE: Duration = Duration::from_secs(120);
 
+const STANDIN: Standin = Standin {
+    stands_for: "the Ironic Standalone Operator",
+    label: "irso",
+    variable: VARIABLE,
+    namespace: NAMESPACE,
+    deployment: DEPLOYMENT,
+    service_account: "ironic-standalone-operator-controller-manager",
+    binding: "standin-for-irso",
+    image: "standin/irso",
+};
+
 /// The images with that of the stand-in. What stands for [`IRONIC_IMAGE`] the test says.
 pub fn with_image(images: Images) -> Result<Images> {
-    let program = env::current_exe().map_err(Error::file("the program of this process"))?;
-    Ok(images.with(IMAGE, program))
+    STANDIN.with_image(images)
 }
 
 /// Installs the kind `Ironic`, and waits until it is served.
@@ -66,41 +73,10 @@ pub async fn install_crd(client: &PlaneClient) -> Result<()> {
 /// [`run_if_asked`].
 pub async fn install(client: &PlaneClient, test: &str, replicas: u32) -> Result<()> {
     install_crd(client).await?;
-    let labels = json!({"standin": "irso"});
-    let objects = [
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
-        json!({"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": "standin-for-irso"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}]}),
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": DEPLOYMENT, "namespace": NAMESPACE},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {
-            "metadata": {"labels": labels},
-            "spec": {"serviceAccountName": SERVICE_ACCOUNT, "containers": [{
-                "name": "manager",
-                "image": IMAGE,
-                "command": ["/manager"],
-                "args": ["--exact", test, "--nocapture", "--test-threads=1"],
-                "env": [{"name": VARIABLE, "value": "1"}],
-            }]},
-        }}}),
-    ];
-    for object in &objects {
-        client.apply(object, "kubectl").await?;
-    }
-    wait_until("the stand-in for the Ironic Standalone Operator", DEADLINE, async || {
-        let deployment = client.get(Gvk::DEPLOYMENT, Some(NAMESPACE), DEPLOYMENT).await?.unwrap_or_default();
-        let ready = deployment["status"]["readyReplicas"].as_u64().unwrap_or(0);
-        Ok(if ready == u64::from(replicas) {
-            Progress::Done(())
-        } else {
-            Progress::Pending(deployment["status"].to_string())
-        })
-    })
-    .await
+    let is_ready = |deployment: &Value| {
+        deployment["status"]["readyReplicas"].as_u64().unwrap_or(0) == u64::from(replicas)
+    };
+    STANDIN.install(client, ("kubectl", &json!({})), (test, replicas), is_ready).await
 }
 
 fn crd() -> Value {
@@ -124,21 +100,7 @@ fn crd() -> Value {
 
 /// Acts until the process is ended, where the environment says that this is the stand-in's process.
 pub async fn run_if_asked() -> Result<()> {
-    if env::var_os(VARIABLE).is_none() {
-        return Ok(());
-    }
-    let config = Config::incluster_env().map_err(Error::proxy("the cluster of the pod"))?;
-    let client = Client::try_from(config).map_err(Error::proxy("a client of the pod's cluster"))?;
-    let client = PlaneClient::new(client);
-    loop {
-        // What fails now is tried again at the next look, as controllers do.
-        for resource in client.list(Gvk::IRONIC, None).await.unwrap_or_default() {
-            if let Err(error) = reconcile(&client, &resource).await {
-                log(&resource, &error);
-            }
-        }
-        sleep(PERIOD).await;
-    }
+    STANDIN.look(Gvk::IRONIC, PERIOD, reconcile).await
 }
 
 /// Brings the Deployment of a resource to what it says, and says how it is.
@@ -162,9 +124,4 @@ async fn reconcile(client: &PlaneClient, resource: &Value) -> Result<()> {
         "lastTransitionTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
     client.put_status(resource, json!({"conditions": [condition]}), MANAGER).await.map(drop)
-}
-
-#[expect(clippy::print_stderr, reason = "the log of a pod")]
-fn log(resource: &Value, error: &Error) {
-    eprintln!("{}: {error}", resource["metadata"]["name"]);
 }
