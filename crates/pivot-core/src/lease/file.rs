@@ -28,6 +28,13 @@ pub struct Aside {
     pub problem: LineProblem,
 }
 
+/// As messages tell it.
+impl std::fmt::Display for Aside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
 /// What a text that holds no lease seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {

@@ -114,8 +114,7 @@ impl FoundLeases {
     }
 
     fn set_aside(&mut self, file: &LeaseFile) {
-        let aside = file.aside().iter().map(|aside| format!("line {}: {}", aside.line, aside.problem));
-        self.aside.extend(aside);
+        self.aside.extend(file.aside().iter().map(ToString::to_string));
     }
 
     /// What would be lost with pods that are stopped now.

@@ -238,5 +238,5 @@ fn provisioning(all: &[Interface], endpoint: IpAddr) -> ProvisioningInterface {
 }
 
 fn aside(file: &LeaseFile) -> Vec<String> {
-    file.aside().iter().map(|aside| format!("line {}: {}", aside.line, aside.problem)).collect()
+    file.aside().iter().map(ToString::to_string).collect()
 }

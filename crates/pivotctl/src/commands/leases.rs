@@ -355,7 +355,7 @@ pub(super) fn parsed(session: &Session, text: &[u8], from: &str) -> Result<Lease
     }
     let warn = |line: String| session.printer.note(format_args!("{WARNING}warning{WARNING:#}: {line}"));
     for aside in file.aside() {
-        warn(format!("{from}, line {}: {}; set aside: {}", aside.line, aside.problem, aside.text));
+        warn(format!("{from}, {aside}; set aside: {}", aside.text));
     }
     let expired = file.expired(now());
     if expired > 0 {

@@ -46,8 +46,7 @@ impl CommandError {
                 ("no lease file", "name the lease file of dnsmasq, or the container that it runs in")
             }
         };
-        let details =
-            file.aside().iter().take(3).map(|aside| format!("line {}: {}", aside.line, aside.problem));
+        let details = file.aside().iter().take(3).map(ToString::to_string);
         Self::usage("leases-malformed", format!("{from} is {what}: none of its lines is a lease of dnsmasq"))
             .with_details(details.collect())
             .hinted(hint)
